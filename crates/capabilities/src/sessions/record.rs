@@ -1,0 +1,109 @@
+//! What is kept of a session.
+
+use std::sync::Arc;
+
+use indexmap::IndexMap;
+use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
+
+use crate::store::{Fields, FormatError, Nonces, Record};
+
+/// Whether a session still lives.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum SessionState {
+    /// It can be used.
+    Open,
+    /// It was closed; what it opened elsewhere is being closed. It never opens again.
+    Closing,
+}
+
+/// A session that the gateway opened at an upstream for one client session: opaque to this crate.
+pub type UpstreamSession = Box<RawValue>;
+
+/// The record of one client session.
+#[derive(Clone, Debug)]
+pub struct SessionRecord {
+    /// Whether it still lives.
+    pub state: SessionState,
+    /// The revision that initialize negotiated.
+    pub protocol_version: String,
+    /// The client's capabilities as declared, a raw JSON object.
+    pub capabilities: Arc<RawValue>,
+    /// The client's name and version as declared.
+    pub client_info: Option<Arc<RawValue>>,
+    /// Whether notifications/initialized has arrived.
+    pub initialized: bool,
+    /// The level that logging/setLevel set last.
+    pub log_level: Option<String>,
+    /// Sessions held at upstreams on behalf of this one, by the upstream's name.
+    pub upstreams: IndexMap<String, UpstreamSession>,
+    nonces: Nonces,
+    unknown: Fields,
+}
+
+impl SessionRecord {
+    /// Starts the record of a session that is about to be created.
+    pub fn new(
+        protocol_version: impl Into<String>,
+        capabilities: Arc<RawValue>,
+        client_info: Option<Arc<RawValue>>,
+    ) -> Self {
+        Self {
+            state: SessionState::Open,
+            protocol_version: protocol_version.into(),
+            capabilities,
+            client_info,
+            initialized: false,
+            log_level: None,
+            upstreams: IndexMap::new(),
+            nonces: Nonces::default(),
+            unknown: Fields::default(),
+        }
+    }
+}
+
+impl Record for SessionRecord {
+    fn decode(bytes: &[u8]) -> Result<Self, FormatError> {
+        let mut fields = Fields::read(bytes)?;
+        Ok(Self {
+            state: fields.require("state")?,
+            protocol_version: fields.require("protocol_version")?,
+            capabilities: fields.require::<Box<RawValue>>("capabilities")?.into(),
+            client_info: fields.take::<Box<RawValue>>("client_info")?.map(Into::into),
+            initialized: fields.require("initialized")?,
+            log_level: fields.take("log_level")?,
+            upstreams: fields.take("upstreams")?.unwrap_or_default(),
+            nonces: fields.take("nonces")?.unwrap_or_default(),
+            unknown: fields,
+        })
+    }
+
+    fn encode(&self) -> Result<Vec<u8>, FormatError> {
+        let mut fields = Fields::write()?;
+        fields.put("state", &self.state)?;
+        fields.put("protocol_version", &self.protocol_version)?;
+        fields.put("capabilities", self.capabilities.as_ref())?;
+        if let Some(client_info) = &self.client_info {
+            fields.put("client_info", client_info.as_ref())?;
+        }
+        fields.put("initialized", &self.initialized)?;
+        if let Some(log_level) = &self.log_level {
+            fields.put("log_level", log_level)?;
+        }
+        if !self.upstreams.is_empty() {
+            fields.put("upstreams", &self.upstreams)?;
+        }
+        fields.put("nonces", &self.nonces)?;
+        fields.extend(&self.unknown);
+        fields.into_bytes()
+    }
+
+    fn nonces(&self) -> &Nonces {
+        &self.nonces
+    }
+
+    fn nonces_mut(&mut self) -> &mut Nonces {
+        &mut self.nonces
+    }
+}

@@ -1,0 +1,120 @@
+//! The validated configuration: what the gateway's code reads.
+//!
+//! Every value here has passed all checks, has its default filled in and carries the type it is used as.
+
+mod address;
+mod allowed;
+mod binding;
+mod federation;
+mod logs;
+mod mock;
+mod server;
+
+pub use address::BindAddress;
+pub use allowed::{AllowedHosts, AllowedOrigins};
+pub use binding::{
+    Backend, Capabilities, Prompt, PromptArgument, Resource, ResourceTemplate, Tool, ToolAnnotations,
+};
+pub use federation::{
+    ClientIdentity, Federation, Import, NameFilter, Naming, Retry, SessionMode, Tls, Upstream,
+    UpstreamProtocol,
+};
+pub use logs::{LogFormat, LogLevel, Logs};
+pub use mock::{Ask, Mock, MockContent};
+pub use server::Server;
+
+use serde_json::{Map, Value};
+
+/// The whole configuration of one gateway process, validated.
+#[derive(Debug, Clone)]
+pub struct AppConfig {
+    /// The gateway itself.
+    pub gateway: Gateway,
+    /// Which coordinator holds the shared state.
+    pub cluster: Cluster,
+    /// Who may use the gateway.
+    pub governance: Governance,
+    /// What the gateway tells its operator.
+    pub observability: Observability,
+    /// What the gateway offers over MCP.
+    pub mcp: Mcp,
+}
+
+/// The `gateway` block.
+#[derive(Debug, Clone)]
+pub struct Gateway {
+    /// The listener for clients and its limits.
+    pub server: Server,
+}
+
+/// The `cluster` block: a kind, and keys that only that kind understands.
+#[derive(Clone)]
+pub struct Cluster {
+    /// The kind of coordinator; `single_node` when the block is absent.
+    pub kind: String,
+    /// Everything in the block besides `kind`, unread. Empty for `single_node`, which ignores it.
+    pub settings: Map<String, Value>,
+}
+
+/// The `governance` block.
+#[derive(Debug, Clone)]
+pub struct Governance {
+    /// Admission of clients.
+    pub access: Access,
+}
+
+/// The `governance.access` block.
+#[derive(Debug, Clone)]
+pub struct Access {
+    /// Whether clients without an identity are served on an address that is not loopback.
+    pub allow_anonymous: bool,
+}
+
+/// The `observability` block.
+#[derive(Debug, Clone)]
+pub struct Observability {
+    /// The log on standard error.
+    pub logs: Logs,
+}
+
+/// The `mcp` block.
+#[derive(Debug, Clone)]
+pub struct Mcp {
+    /// What the gateway offers from its own backends.
+    pub capabilities: Capabilities,
+    /// The upstream servers, in file order.
+    pub federations: Vec<Federation>,
+}
+
+impl AppConfig {
+    /// Counts the own tools, prompts, resources and resource templates.
+    pub fn bindings(&self) -> usize {
+        let capabilities = &self.mcp.capabilities;
+        capabilities.tools.len()
+            + capabilities.prompts.len()
+            + capabilities.resources.len()
+            + capabilities.resource_templates.len()
+    }
+}
+
+impl Cluster {
+    /// The kind that is built in and needs no settings.
+    pub const SINGLE_NODE: &'static str = "single_node";
+
+    /// Tells whether the built-in coordinator of one process is chosen.
+    pub fn is_single_node(&self) -> bool {
+        self.kind == Self::SINGLE_NODE
+    }
+}
+
+/// Shows the names of the settings only: their values may be credentials.
+impl std::fmt::Debug for Cluster {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let names: Vec<&String> = self.settings.keys().collect();
+        formatter
+            .debug_struct("Cluster")
+            .field("kind", &self.kind)
+            .field("settings", &names)
+            .finish()
+    }
+}

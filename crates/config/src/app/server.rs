@@ -1,0 +1,33 @@
+//! The listener for clients and its limits.
+
+use super::{AllowedHosts, AllowedOrigins, BindAddress};
+use std::time::Duration;
+
+/// The `gateway.server` block.
+#[derive(Debug, Clone)]
+pub struct Server {
+    /// Where the gateway listens.
+    pub bind_address: BindAddress,
+    /// The path of the MCP endpoint, with its leading slash.
+    pub mcp_path: String,
+    /// The path that answers liveness probes, with its leading slash.
+    pub health_path: String,
+    /// Which `Origin` headers are let in.
+    pub allowed_origins: AllowedOrigins,
+    /// Which `Host` headers are let in.
+    pub allowed_hosts: AllowedHosts,
+    /// How long a call may stay silent (`request_timeout_ms`).
+    pub request_timeout: Duration,
+    /// How long a call may run before its answer becomes a stream (`upgrade_after_ms`).
+    pub upgrade_after: Duration,
+    /// How long a session outlives its last use (`session_idle_timeout_ms`).
+    pub session_idle_timeout: Duration,
+    /// How many sessions this process opens at most.
+    pub max_sessions: usize,
+    /// The largest request body in bytes (`max_request_body_mb`).
+    pub max_request_body_bytes: usize,
+    /// The largest upstream answer in bytes (`max_response_mb`).
+    pub max_response_bytes: usize,
+    /// How long a stopping gateway waits for running calls (`shutdown_timeout_ms`).
+    pub shutdown_timeout: Duration,
+}

@@ -1,0 +1,67 @@
+//! How a value that was found is shown, without showing credentials.
+
+use crate::path::Path;
+use crate::tree::{Content, Node};
+
+/// Blocks whose values may be credentials.
+const SECRET_BLOCKS: [&str; 2] = ["headers", "cluster"];
+
+/// The longest text that is shown whole.
+const LONGEST: usize = 80;
+
+/// Describes a value for a message.
+pub(crate) fn describe(path: &Path, node: &Node) -> String {
+    let secret = SECRET_BLOCKS.iter().any(|block| path.contains_key(block));
+    match &node.content {
+        Content::Null => "nothing".to_owned(),
+        Content::List(items) => format!("a list of {}", items.len()),
+        Content::Map(_) => "a map".to_owned(),
+        Content::Bool(_) | Content::Number(_) | Content::Text(_) if secret => {
+            "a value that is not shown here".to_owned()
+        }
+        Content::Bool(flag) => format!("`{flag}` (a boolean)"),
+        Content::Number(number) => {
+            let shown = node.written.clone().unwrap_or_else(|| number.to_string());
+            format!("`{}` (a number)", shorten(&shown))
+        }
+        // What a variable holds may be a secret; its name is not.
+        Content::Text(text) => match &node.written {
+            Some(template) => format!("`{}` (filled in from the environment)", shorten(template)),
+            None if text.is_empty() => "an empty text".to_owned(),
+            None => format!("`{}`", shorten(&without_user(text))),
+        },
+    }
+}
+
+/// Hides the user and password of a URL.
+pub(crate) fn without_user(text: &str) -> String {
+    let Some((scheme, rest)) = text.split_once("://") else {
+        return text.to_owned();
+    };
+    let end = rest.find(['/', '?', '#']).unwrap_or(rest.len());
+    match rest[..end].rfind('@') {
+        Some(at) => format!("{scheme}://***{}", &rest[at..]),
+        None => text.to_owned(),
+    }
+}
+
+fn shorten(text: &str) -> String {
+    let line = text.replace('\n', "\\n");
+    if line.chars().count() <= LONGEST {
+        return line;
+    }
+    let start: String = line.chars().take(LONGEST).collect();
+    format!("{start}…")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::without_user;
+
+    #[test]
+    fn the_password_of_a_url_is_not_shown() {
+        assert_eq!(without_user("https://a:b@host/x"), "https://***@host/x");
+        assert_eq!(without_user("https://host/x@y"), "https://host/x@y");
+        assert_eq!(without_user("no url"), "no url");
+    }
+}

@@ -1,0 +1,32 @@
+#![doc = include_str!("../README.md")]
+#![forbid(unsafe_code)]
+
+pub mod app;
+
+mod check;
+mod environment;
+mod found;
+mod interpolate;
+mod layers;
+mod load;
+mod mistakes;
+mod normalize;
+mod origin;
+mod overrides;
+mod parse;
+mod path;
+mod raw;
+mod report;
+mod schema;
+mod shape;
+mod source;
+mod suggest;
+mod tree;
+mod validate;
+
+pub use app::AppConfig;
+pub use environment::Environment;
+pub use load::{Loaded, load};
+pub use report::{Diagnostic, DiagnosticCode, Report};
+pub use schema::schema;
+pub use source::Source;

@@ -1,0 +1,97 @@
+//! From layers to a validated configuration, in the order in which mistakes can be found.
+
+use crate::app::AppConfig;
+use crate::environment::Environment;
+use crate::mistakes::{Mistake, Mistakes};
+use crate::origin::Origin;
+use crate::path::Path;
+use crate::raw::RawConfig;
+use crate::report::{Diagnostic, DiagnosticCode, Report};
+use crate::source::Source;
+use crate::tree::Node;
+use crate::{check, interpolate, layers, normalize, overrides, schema, validate};
+use jsonschema::Validator;
+use serde_json::Value;
+use std::sync::LazyLock;
+
+/// A configuration that passed every check.
+#[derive(Debug, Clone)]
+pub struct Loaded {
+    /// The validated configuration.
+    pub config: AppConfig,
+    /// What is allowed but deserves a look.
+    pub warnings: Vec<Diagnostic>,
+    /// The layers, as in `base.yaml + production.yaml`.
+    pub label: String,
+}
+
+/// The schema and what checks against it; both are the same for every load.
+struct Checked {
+    schema: Value,
+    validator: Validator,
+}
+
+static CHECKED: LazyLock<Checked> = LazyLock::new(|| {
+    let schema = schema();
+    let validator = jsonschema::draft202012::new(&schema)
+        .expect("the generated schema is a valid JSON Schema, which a test proves");
+    Checked { schema, validator }
+});
+
+/// Reads the layers, applies the environment and validates the result. No layer at all is the default configuration.
+///
+/// # Errors
+/// Every mistake that was found, each with its place.
+pub fn load(sources: &[Source], environment: &Environment) -> Result<Loaded, Report> {
+    let labels: Vec<String> = sources.iter().map(Source::label).collect();
+    let label = labels.join(" + ");
+    let mut mistakes = Mistakes::default();
+    let (config, origins) = match layers::read(sources, &mut mistakes) {
+        Some((tree, mut origins)) => {
+            let config = judge(tree, &mut origins, environment, &mut mistakes);
+            (config, origins)
+        }
+        None => (None, Origin::layers(sources)),
+    };
+    let (found, warnings) = mistakes.into_diagnostics(&origins);
+    match config {
+        Some(config) if found.is_empty() => Ok(Loaded {
+            config,
+            warnings,
+            label,
+        }),
+        _ => Err(Report {
+            label,
+            mistakes: found,
+            warnings,
+        }),
+    }
+}
+
+fn judge(
+    mut tree: Node,
+    origins: &mut Vec<Origin>,
+    environment: &Environment,
+    mistakes: &mut Mistakes,
+) -> Option<AppConfig> {
+    let Checked { schema, validator } = &*CHECKED;
+    overrides::apply(&mut tree, origins, environment, schema, mistakes);
+    interpolate::apply(&mut tree, environment, mistakes);
+    normalize::apply(&mut tree, schema);
+    check::apply(&mut tree, schema, validator, mistakes);
+    let raw: RawConfig = match serde_json::from_value(tree.to_json()) {
+        Ok(raw) => raw,
+        Err(error) => {
+            // Only a schema that is looser than the structs leads here.
+            let message = format!("cannot be read: {error}");
+            mistakes.add(Mistake::new(
+                DiagnosticCode::InvalidValue,
+                Path::root(),
+                tree.position,
+                message,
+            ));
+            return None;
+        }
+    };
+    validate::apply(raw, &tree, origins, mistakes)
+}

@@ -1,0 +1,68 @@
+//! The `gateway` block as it is written.
+
+use schemars::JsonSchema;
+use serde::Deserialize;
+
+/// The gateway itself.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct RawGateway {
+    /// The listener for clients and its limits.
+    pub(crate) server: RawServer,
+}
+
+/// The listener for clients and its limits.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct RawServer {
+    /// Where the gateway listens, as host:port; port 0 lets the system choose. Default: 127.0.0.1:8787.
+    pub(crate) bind_address: String,
+    /// The path of the MCP endpoint. Default: /mcp.
+    pub(crate) mcp_path: String,
+    /// The path that answers liveness probes. Default: /health.
+    pub(crate) health_path: String,
+    /// The `Origin` headers that are let in: origins (`https://app.example`), hosts, or `*` for all. Default: the loopback names and the bind host.
+    pub(crate) allowed_origins: Option<Vec<String>>,
+    /// The `Host` headers that are let in: hosts with or without a port, or `*` for all. Default: the loopback names and the bind host.
+    pub(crate) allowed_hosts: Option<Vec<String>>,
+    /// How long a call may stay silent (no progress, message or answered question) before it fails, in milliseconds. Default: 30000. Range: 1..=86400000.
+    #[schemars(range(min = 1, max = 86_400_000))]
+    pub(crate) request_timeout_ms: u64,
+    /// How long a call may run before its answer becomes an event stream, in milliseconds. Default: 250. Range: 0..=60000.
+    #[schemars(range(min = 0, max = 60_000))]
+    pub(crate) upgrade_after_ms: u64,
+    /// How long a session outlives its last use, in milliseconds. Default: 900000. Range: 100..=2592000000.
+    #[schemars(range(min = 100, max = 2_592_000_000_u64))]
+    pub(crate) session_idle_timeout_ms: u64,
+    /// How many sessions this process opens at most; beyond it clients get 503 with Retry-After. Default: 1000000. Range: 1..=100000000.
+    #[schemars(range(min = 1, max = 100_000_000))]
+    pub(crate) max_sessions: u32,
+    /// The largest request body, in MiB. Default: 4. Range: 1..=1024.
+    #[schemars(range(min = 1, max = 1024))]
+    pub(crate) max_request_body_mb: u32,
+    /// The largest answer of an upstream, in MiB. Default: 16. Range: 1..=1024.
+    #[schemars(range(min = 1, max = 1024))]
+    pub(crate) max_response_mb: u32,
+    /// How long a stopping gateway waits for running calls, in milliseconds. Default: 30000. Range: 0..=3600000.
+    #[schemars(range(min = 0, max = 3_600_000))]
+    pub(crate) shutdown_timeout_ms: u64,
+}
+
+impl Default for RawServer {
+    fn default() -> Self {
+        Self {
+            bind_address: "127.0.0.1:8787".to_owned(),
+            mcp_path: "/mcp".to_owned(),
+            health_path: "/health".to_owned(),
+            allowed_origins: None,
+            allowed_hosts: None,
+            request_timeout_ms: 30_000,
+            upgrade_after_ms: 250,
+            session_idle_timeout_ms: 900_000,
+            max_sessions: 1_000_000,
+            max_request_body_mb: 4,
+            max_response_mb: 16,
+            shutdown_timeout_ms: 30_000,
+        }
+    }
+}

@@ -1,0 +1,159 @@
+//! From what is written to what the gateway uses.
+//!
+//! What one value alone can get wrong in its type or range the schema has found before. Here are the rules that no
+//! schema can say, and those that need two keys.
+
+mod bindings;
+mod federations;
+mod json_schema;
+mod server;
+mod uri_template;
+
+use crate::app::{Access, AppConfig, Cluster, Gateway, Governance, Logs, Mcp, Observability};
+use crate::found;
+use crate::mistakes::{Mistake, Mistakes, position_of_value};
+use crate::origin::Origin;
+use crate::path::Path;
+use crate::raw::{RawCluster, RawConfig};
+use crate::report::DiagnosticCode;
+use crate::tree::Node;
+use serde_json::Map;
+use std::collections::HashMap;
+use std::path::PathBuf;
+
+/// Validates what is left of a configuration; the result is complete only when nothing was wrong.
+pub(crate) fn apply(
+    raw: RawConfig,
+    tree: &Node,
+    origins: &[Origin],
+    mistakes: &mut Mistakes,
+) -> Option<AppConfig> {
+    let mut checker = Checker {
+        tree,
+        origins,
+        mistakes,
+    };
+    let allow_anonymous = raw.governance.access.allow_anonymous;
+    let server = server::validate(raw.gateway.server, allow_anonymous, &mut checker);
+    let capabilities = bindings::validate(raw.mcp.capabilities, &mut checker);
+    let federations = federations::validate(raw.mcp.federations, &mut checker);
+    let logs = Logs {
+        level: raw.observability.logs.level,
+        format: raw.observability.logs.format,
+    };
+    Some(AppConfig {
+        gateway: Gateway { server: server? },
+        cluster: cluster(raw.cluster),
+        governance: Governance {
+            access: Access { allow_anonymous },
+        },
+        observability: Observability { logs },
+        mcp: Mcp {
+            capabilities,
+            federations,
+        },
+    })
+}
+
+fn cluster(raw: Option<RawCluster>) -> Cluster {
+    match raw {
+        Some(raw) if raw.kind != Cluster::SINGLE_NODE => Cluster {
+            kind: raw.kind,
+            settings: raw.settings,
+        },
+        _ => Cluster {
+            kind: Cluster::SINGLE_NODE.to_owned(),
+            settings: Map::new(),
+        },
+    }
+}
+
+/// Where the rules find places and leave what they found.
+pub(crate) struct Checker<'c> {
+    tree: &'c Node,
+    origins: &'c [Origin],
+    mistakes: &'c mut Mistakes,
+}
+
+impl Checker<'_> {
+    /// Reports a value that is not allowed.
+    fn invalid(&mut self, path: &Path, message: impl Into<String>, allowed: impl Into<String>) {
+        let mistake = self
+            .at(DiagnosticCode::InvalidValue, path, message)
+            .allowed(allowed);
+        self.mistakes.add(mistake);
+    }
+
+    /// Reports a value that does not go together with another key.
+    fn conflict(
+        &mut self,
+        path: &Path,
+        message: impl Into<String>,
+        allowed: impl Into<String>,
+        remedy: impl Into<String>,
+    ) {
+        let mistake = self
+            .at(DiagnosticCode::Conflict, path, message)
+            .allowed(allowed)
+            .hint(remedy.into());
+        self.mistakes.add(mistake);
+    }
+
+    /// Reports what is allowed but will surprise.
+    fn warn(&mut self, path: &Path, message: impl Into<String>, remedy: impl Into<String>) {
+        let warning = self
+            .at(DiagnosticCode::Conflict, path, message)
+            .hint(remedy.into());
+        self.mistakes.warn(warning);
+    }
+
+    /// Reports every name that stands twice, with the place of the first.
+    fn unique<'n>(&mut self, what: &str, names: impl Iterator<Item = (Path, &'n str)>) {
+        let mut known: HashMap<&str, Path> = HashMap::new();
+        for (path, name) in names {
+            match known.get(name) {
+                Some(first) => {
+                    let message = format!("the {what} `{name}` stands twice: first at {}", self.place(first));
+                    self.conflict(
+                        &path,
+                        message,
+                        format!("every {what} once"),
+                        "give one of the two another name",
+                    );
+                }
+                None => {
+                    known.insert(name, path);
+                }
+            }
+        }
+    }
+
+    /// Places a relative path in the folder of the file that it was written in.
+    fn resolve(&self, path: &Path, file: &std::path::Path) -> PathBuf {
+        let origin = position_of_value(self.tree, &self.tree.original_path(path)).origin;
+        self.origins
+            .get(origin)
+            .map_or_else(|| file.to_path_buf(), |origin| origin.resolve(file))
+    }
+
+    /// Names a place as `path (file:line:column)`.
+    fn place(&self, path: &Path) -> String {
+        let path = self.tree.original_path(path);
+        let position = position_of_value(self.tree, &path);
+        let label = self
+            .origins
+            .get(position.origin)
+            .map_or("", |origin| origin.label.as_str());
+        if position.line == 0 {
+            return format!("{path} ({label})");
+        }
+        format!("{path} ({label}:{}:{})", position.line, position.column)
+    }
+
+    fn at(&self, code: DiagnosticCode, path: &Path, message: impl Into<String>) -> Mistake {
+        let path = self.tree.original_path(path);
+        let mut mistake = Mistake::new(code, path.clone(), position_of_value(self.tree, &path), message);
+        mistake.found = self.tree.get(&path).map(|node| found::describe(&path, node));
+        mistake
+    }
+}

@@ -1,0 +1,10 @@
+//! The crate from outside: whole configurations in, reports or validated values out.
+
+#![allow(clippy::unwrap_used)]
+
+mod examples;
+mod golden;
+mod hostile;
+mod loading;
+mod regenerate;
+mod schema;

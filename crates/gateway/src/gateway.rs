@@ -1,0 +1,148 @@
+//! The gateway as a whole: put together from a configuration, run, and stopped in order.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use mcpg_capabilities::mac::MacKey;
+use mcpg_capabilities::sessions::Sessions;
+use mcpg_config::app::{AppConfig, Federation};
+use tokio_util::sync::CancellationToken;
+use tracing::{info, warn};
+
+use crate::backends::OwnBindings;
+use crate::boot_error::BootError;
+use crate::http::{Frontend, FrontendSettings, Listener, Listening};
+use crate::mint::Mint;
+use crate::router::{Kind, Router, RouterSettings};
+use crate::upstream::{Settings, Upstream};
+
+/// How long boot waits for upstreams that neither answer nor refuse; they are served as soon as they come.
+const FIRST_LOOK: Duration = Duration::from_secs(10);
+
+/// What the gateway needs besides its configuration.
+#[derive(Debug)]
+pub struct Parts {
+    /// The directory of client sessions.
+    pub sessions: Arc<Sessions>,
+    /// The deployment's key for authenticated ids.
+    pub mac: MacKey,
+    /// A name for this boot that no other replica and no other boot has.
+    pub boot_id: String,
+}
+
+/// A gateway that serves.
+pub struct Gateway {
+    address: SocketAddr,
+    router: Arc<Router>,
+    listening: Listening,
+    stop_accepting: CancellationToken,
+    stop_upstreams: CancellationToken,
+    shutdown_timeout: Duration,
+}
+
+/// How many things a gateway offers right now.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Offered {
+    /// Tools.
+    pub tools: usize,
+    /// Prompts.
+    pub prompts: usize,
+    /// Resources.
+    pub resources: usize,
+    /// Resource templates.
+    pub resource_templates: usize,
+}
+
+impl std::fmt::Debug for Gateway {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.debug_struct("Gateway").field("address", &self.address).finish_non_exhaustive()
+    }
+}
+
+impl Gateway {
+    /// Binds the listener, looks at every upstream once, and serves.
+    ///
+    /// # Errors
+    /// [`BootError`]: what is wrong and what to do about it.
+    pub async fn start(config: AppConfig, parts: Parts) -> Result<Self, BootError> {
+        let server = config.gateway.server;
+        let listener = Listener::bind(&server.bind_address)
+            .await
+            .map_err(|error| BootError::bind(&server.bind_address, &error))?;
+        let address = listener.address().map_err(|error| BootError::bind(&server.bind_address, &error))?;
+        let mint = Mint::new(parts.boot_id);
+        let stop_upstreams = CancellationToken::new();
+        let members = config
+            .mcp
+            .federations
+            .into_iter()
+            .map(|federation| member(federation, server.max_response_bytes, &mint))
+            .collect::<Result<Vec<_>, _>>()?;
+        let router = Router::new(RouterSettings {
+            own: OwnBindings::new(config.mcp.capabilities),
+            members,
+            sessions: parts.sessions,
+            mac: parts.mac,
+            mint,
+            request_timeout: server.request_timeout,
+            question_timeout: server.session_idle_timeout.max(server.request_timeout),
+            stop: stop_upstreams.clone(),
+        });
+        router.connect(FIRST_LOOK).await;
+        if let Err(collisions) = router.open_catalogue() {
+            stop_upstreams.cancel();
+            return Err(BootError::names(&collisions));
+        }
+        router.follow_members();
+        let stop_accepting = CancellationToken::new();
+        let shutdown_timeout = server.shutdown_timeout;
+        let frontend = Arc::new(Frontend::new(FrontendSettings { server, router: Arc::clone(&router) }));
+        let listening = listener.serve(frontend, stop_accepting.clone());
+        Ok(Self { address, router, listening, stop_accepting, stop_upstreams, shutdown_timeout })
+    }
+
+    /// The address that clients reach.
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// What clients can list at the moment.
+    pub fn offered(&self) -> Offered {
+        Offered {
+            tools: self.router.listed(Kind::Tools),
+            prompts: self.router.listed(Kind::Prompts),
+            resources: self.router.listed(Kind::Resources),
+            resource_templates: self.router.listed(Kind::ResourceTemplates),
+        }
+    }
+
+    /// Accepts nothing new, lets running calls finish, and stops the upstreams.
+    pub async fn stop(self) {
+        info!("Stopping: running calls may finish.");
+        self.stop_accepting.cancel();
+        let finished = async {
+            self.listening.finish().await;
+            self.router.calls_ended().await;
+        };
+        if tokio::time::timeout(self.shutdown_timeout, finished).await.is_err() {
+            let limit_ms = self.shutdown_timeout.as_millis();
+            warn!(message = "Some calls did not finish in time and were cut off.", limit_ms);
+        }
+        self.stop_upstreams.cancel();
+        // What is left are closes and cancels of upstream sessions: worth a moment, not more.
+        let _ = tokio::time::timeout(Duration::from_secs(2), self.router.rested()).await;
+    }
+}
+
+fn member(
+    federation: Federation,
+    max_response_bytes: usize,
+    mint: &Mint,
+) -> Result<(Federation, Arc<Upstream>), BootError> {
+    let settings = Settings::from_federation(&federation, max_response_bytes)
+        .map_err(|error| BootError::upstream(&federation.name, &error))?;
+    let upstream = Upstream::new(settings, mint.clone())
+        .map_err(|error| BootError::upstream(&federation.name, &error))?;
+    Ok((federation, upstream))
+}

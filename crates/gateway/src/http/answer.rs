@@ -1,0 +1,52 @@
+//! Holds the response headers until it is clear what the response is: one JSON message, or a stream.
+
+use http::{Response, StatusCode};
+use mcpg_mcp::error::ErrorObject;
+use mcpg_mcp::id::RequestId;
+use mcpg_mcp::version::Era;
+use tokio::sync::mpsc;
+
+use super::body::{EventBody, ResponseBody, event};
+use super::respond;
+use super::service::Frontend;
+use crate::router::{Final, Output};
+
+impl Frontend {
+    /// The response to a request whose call was just started.
+    ///
+    /// A call that is done before `upgrade_after` and has sent nothing else is answered as JSON. Everything else
+    /// becomes a stream of events, at the first event or when that time is over.
+    pub(super) async fn answer(
+        &self,
+        era: Era,
+        id: &RequestId,
+        mut call: mpsc::Receiver<Output>,
+    ) -> Response<ResponseBody> {
+        match tokio::time::timeout(self.upgrade_after, call.recv()).await {
+            Ok(Some(Output::Answer(answer))) => whole(era, answer),
+            Ok(Some(Output::Event(message))) => {
+                respond::events(EventBody::new(vec![event(&message)], vec![call]))
+            }
+            // Nobody waits for an answer any more, and none may be sent: a stream that ends without one.
+            Ok(Some(Output::Cancelled)) => respond::events(EventBody::new(Vec::new(), Vec::new())),
+            Ok(Some(Output::SessionClosed)) => {
+                let why = ErrorObject::invalid_request("the session was closed while the request ran");
+                respond::error(StatusCode::NOT_FOUND, Some(id), &why)
+            }
+            Ok(None) => {
+                let why = ErrorObject::internal("the call ended without an answer");
+                respond::error(StatusCode::INTERNAL_SERVER_ERROR, Some(id), &why)
+            }
+            Err(_) => respond::events(EventBody::new(Vec::new(), vec![call])),
+        }
+    }
+}
+
+/// An answer that is the whole response.
+fn whole(era: Era, answer: Final) -> Response<ResponseBody> {
+    let status = match (era, &answer.error) {
+        (Era::Modern, Some(error)) => error.modern_http_status(),
+        _ => StatusCode::OK,
+    };
+    respond::json(status, answer.message)
+}

@@ -1,0 +1,125 @@
+//! Batches, which only revision 2025-03-26 has: several messages in one POST.
+
+use std::future::poll_fn;
+use std::task::Poll;
+
+use bytes::Bytes;
+use http::{Response, StatusCode};
+use mcpg_mcp::envelope::{InvalidMessage, Message};
+use mcpg_mcp::era::{EraHeaders, decide_batch, no_batches};
+use mcpg_mcp::error::ErrorObject;
+use mcpg_mcp::write;
+use tokio::sync::mpsc;
+use tokio::time::Instant;
+
+use super::body::{EventBody, ResponseBody, event};
+use super::legacy::{Refused, client_of, version_of};
+use super::respond;
+use super::service::Frontend;
+use crate::router::{ClientRequest, Output, SessionRef};
+
+/// The answers of a batch while they come in.
+struct Gathering {
+    done: Vec<Bytes>,
+    running: Vec<mpsc::Receiver<Output>>,
+}
+
+impl Frontend {
+    /// Answers a batch: as one JSON array when every call is quick and quiet, else as a stream.
+    pub(super) async fn batch(
+        &self,
+        headers: &EraHeaders<'_>,
+        messages: Vec<Result<Message<'_>, InvalidMessage>>,
+    ) -> Response<ResponseBody> {
+        let claimed = match decide_batch(headers) {
+            Ok(claimed) => claimed,
+            Err(rejection) => return respond::json(rejection.status, rejection.body()),
+        };
+        let session = match self.session_of(claimed).await {
+            Ok(session) => session,
+            Err(Refused::Missing) => {
+                return respond::refusal(StatusCode::BAD_REQUEST, "the Mcp-Session-Id header is missing");
+            }
+            Err(Refused::Session(problem)) => return respond::session_error(&problem, None),
+        };
+        if !version_of(&session).allows_batches() {
+            return respond::error(StatusCode::BAD_REQUEST, None, &no_batches());
+        }
+        let mut gathering = Gathering { done: Vec::new(), running: Vec::new() };
+        for message in messages {
+            if let Err(response) = self.begin(&session, message, &mut gathering).await {
+                return *response;
+            }
+        }
+        self.gather(gathering).await
+    }
+
+    async fn begin(
+        &self,
+        session: &SessionRef,
+        message: Result<Message<'_>, InvalidMessage>,
+        gathering: &mut Gathering,
+    ) -> Result<(), Box<Response<ResponseBody>>> {
+        match message {
+            Err(invalid) => gathering.done.push(write::error(invalid.id.as_ref(), &invalid.error)),
+            Ok(Message::Request(request)) if request.method == "initialize" => {
+                let why = ErrorObject::invalid_request("initialize cannot be part of a batch");
+                gathering.done.push(write::error(Some(&request.id), &why));
+            }
+            Ok(Message::Request(request)) => {
+                match self.router.start(ClientRequest::of(&request), client_of(session.clone())) {
+                    Ok(call) => gathering.running.push(call),
+                    Err(error) => gathering.done.push(write::error(Some(&request.id), &error)),
+                }
+            }
+            Ok(Message::Notification(notification)) => {
+                let taken = self.router.notification(session, &notification.method, notification.params).await;
+                taken.map_err(|problem| Box::new(respond::session_error(&problem, None)))?;
+            }
+            Ok(Message::Response(response)) => self.take_response(session, &response).await,
+        }
+        Ok(())
+    }
+
+    async fn gather(&self, mut gathering: Gathering) -> Response<ResponseBody> {
+        let deadline = Instant::now() + self.upgrade_after;
+        while !gathering.running.is_empty() {
+            match tokio::time::timeout_at(deadline, next(&mut gathering.running)).await {
+                Ok(Some(Output::Answer(answer))) => gathering.done.push(answer.message),
+                Ok(Some(Output::Event(message))) => {
+                    gathering.done.push(message);
+                    return gathering.into_stream();
+                }
+                // Cancelled, or closed with its session: no entry in the answer.
+                Ok(Some(Output::Cancelled | Output::SessionClosed) | None) => {}
+                Err(_) => return gathering.into_stream(),
+            }
+        }
+        if gathering.done.is_empty() {
+            return respond::empty(StatusCode::ACCEPTED);
+        }
+        respond::json(StatusCode::OK, write::batch(&gathering.done))
+    }
+}
+
+impl Gathering {
+    fn into_stream(self) -> Response<ResponseBody> {
+        respond::events(EventBody::new(self.done.iter().map(event).collect(), self.running))
+    }
+}
+
+/// The next output of any call; a call that sends its last one is removed.
+async fn next(running: &mut Vec<mpsc::Receiver<Output>>) -> Option<Output> {
+    poll_fn(|ctx| {
+        for at in 0..running.len() {
+            if let Poll::Ready(output) = running[at].poll_recv(ctx) {
+                if !matches!(output, Some(Output::Event(_))) {
+                    running.swap_remove(at);
+                }
+                return Poll::Ready(output);
+            }
+        }
+        Poll::Pending
+    })
+    .await
+}

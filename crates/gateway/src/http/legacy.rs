@@ -1,0 +1,122 @@
+//! Messages of the legacy era: initialize, and everything inside a session.
+
+use std::sync::Arc;
+
+use http::{HeaderMap, HeaderValue, Response, StatusCode};
+use mcpg_mcp::envelope::{self, Message, Request};
+use mcpg_mcp::era::{EraHeaders, LegacySession};
+use mcpg_mcp::error::ErrorObject;
+use mcpg_mcp::headers::SESSION_ID;
+use mcpg_mcp::version::{Era, ProtocolVersion};
+use mcpg_mcp::write;
+use tracing::debug;
+
+use super::body::ResponseBody;
+use super::respond;
+use super::service::Frontend;
+use crate::router::{Client, ClientRequest, NotInitialized, SessionRef};
+
+impl Frontend {
+    /// Opens a session. An id that the client brings along never becomes the id of a session.
+    pub(super) async fn initialize(
+        &self,
+        headers: &EraHeaders<'_>,
+        request: &Request<'_>,
+    ) -> Response<ResponseBody> {
+        if let Some(id) = headers.session_id {
+            return match self.router.admit(id).await {
+                Ok(_) => {
+                    let why = ErrorObject::invalid_request("this session is initialized already");
+                    respond::error(StatusCode::BAD_REQUEST, Some(&request.id), &why)
+                }
+                Err(problem) => respond::session_error(&problem, Some(&request.id)),
+            };
+        }
+        match self.router.initialize(request.params).await {
+            Ok(opened) => {
+                debug!(message = "Opened a session.", session = %opened.id, version = %opened.version);
+                let mut response = respond::json(StatusCode::OK, write::result(&request.id, &opened.result));
+                let id = HeaderValue::from_str(opened.id.as_str());
+                response.headers_mut().insert(SESSION_ID, id.expect("a session id is visible ASCII"));
+                response
+            }
+            Err(NotInitialized::Invalid(error)) => respond::error(StatusCode::OK, Some(&request.id), &error),
+            Err(NotInitialized::Session(problem)) => respond::session_error(&problem, Some(&request.id)),
+        }
+    }
+
+    /// Answers one message inside a session.
+    pub(super) async fn legacy(
+        &self,
+        claimed: LegacySession<'_>,
+        message: Message<'_>,
+    ) -> Response<ResponseBody> {
+        let id = message.id().cloned();
+        let session = match self.session_of(claimed).await {
+            Ok(session) => session,
+            Err(Refused::Missing) => {
+                let why = ErrorObject::invalid_request("the Mcp-Session-Id header is missing");
+                return respond::error(StatusCode::BAD_REQUEST, id.as_ref(), &why);
+            }
+            Err(Refused::Session(problem)) => return respond::session_error(&problem, id.as_ref()),
+        };
+        match message {
+            Message::Request(request) => {
+                match self.router.start(ClientRequest::of(&request), client_of(session)) {
+                    Ok(call) => self.answer(Era::Legacy, &request.id, call).await,
+                    Err(error) => respond::error(StatusCode::OK, Some(&request.id), &error),
+                }
+            }
+            Message::Notification(notification) => {
+                match self.router.notification(&session, &notification.method, notification.params).await {
+                    Ok(()) => respond::empty(StatusCode::ACCEPTED),
+                    Err(problem) => respond::session_error(&problem, None),
+                }
+            }
+            Message::Response(response) => {
+                self.take_response(&session, &response).await;
+                respond::empty(StatusCode::ACCEPTED)
+            }
+        }
+    }
+
+    /// Takes a client's answer to a question.
+    pub(super) async fn take_response(&self, session: &SessionRef, response: &envelope::Response<'_>) {
+        if let Some(question) = &response.id {
+            let answer = response.outcome.map(ToOwned::to_owned).map_err(ToOwned::to_owned);
+            self.router.answer(session, question, answer).await;
+        }
+    }
+
+    /// Finds the session that a request claims.
+    pub(super) async fn session_of(&self, claimed: LegacySession<'_>) -> Result<SessionRef, Refused> {
+        let id = claimed.session_id.ok_or(Refused::Missing)?;
+        self.router.admit(id).await.map_err(Refused::Session)
+    }
+}
+
+/// Why a message has no session.
+pub(super) enum Refused {
+    /// It names none.
+    Missing,
+    /// It names one that cannot be used.
+    Session(mcpg_capabilities::sessions::SessionError),
+}
+
+/// The client as its session's record describes it.
+pub(super) fn client_of(session: SessionRef) -> Client {
+    let record = Arc::clone(&session.record);
+    Client {
+        version: version_of(&session),
+        capabilities: Arc::clone(&record.capabilities),
+        client_info: record.client_info.clone(),
+        log_level: record.log_level.clone(),
+        parameter_headers: HeaderMap::new(),
+        session: Some(session),
+    }
+}
+
+/// The revision that initialize negotiated. It holds whatever the header of a later request says.
+pub(super) fn version_of(session: &SessionRef) -> ProtocolVersion {
+    ProtocolVersion::negotiate(&session.record.protocol_version)
+}

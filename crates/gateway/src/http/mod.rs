@@ -1,0 +1,15 @@
+//! The client side: one HTTP endpoint that serves both eras.
+
+mod answer;
+mod batch;
+mod body;
+mod guard;
+mod legacy;
+mod listener;
+mod modern;
+mod post;
+mod respond;
+mod service;
+
+pub(crate) use listener::{Listener, Listening};
+pub(crate) use service::{Frontend, FrontendSettings};

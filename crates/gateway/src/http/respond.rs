@@ -1,0 +1,83 @@
+//! The few shapes that responses have.
+
+use bytes::Bytes;
+use http::header::{ALLOW, CACHE_CONTROL, CONTENT_TYPE, RETRY_AFTER};
+use http::{HeaderValue, Response, StatusCode};
+use http_body_util::{Either, Full};
+use mcpg_capabilities::sessions::SessionError;
+use mcpg_mcp::error::ErrorObject;
+use mcpg_mcp::id::RequestId;
+use mcpg_mcp::{headers, write};
+use tracing::error;
+
+use super::body::{EventBody, ResponseBody};
+
+/// How long a client should wait before it asks again, in seconds.
+const RETRY_AFTER_SECONDS: HeaderValue = HeaderValue::from_static("1");
+
+/// A JSON body.
+pub(super) fn json(status: StatusCode, body: Bytes) -> Response<ResponseBody> {
+    let mut response = empty(status);
+    response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    *response.body_mut() = Either::Left(Full::new(body));
+    response
+}
+
+/// No body.
+pub(super) fn empty(status: StatusCode) -> Response<ResponseBody> {
+    let mut response = Response::new(Either::Left(Full::new(Bytes::new())));
+    *response.status_mut() = status;
+    response
+}
+
+/// A JSON-RPC error as the body of an HTTP error.
+pub(super) fn error(status: StatusCode, id: Option<&RequestId>, error: &ErrorObject) -> Response<ResponseBody> {
+    json(status, write::error(id, error))
+}
+
+/// A refusal before any JSON-RPC message was read.
+pub(super) fn refusal(status: StatusCode, why: &str) -> Response<ResponseBody> {
+    error(status, None, &ErrorObject::invalid_request(why))
+}
+
+/// A stream of events.
+pub(super) fn events(body: EventBody) -> Response<ResponseBody> {
+    let mut response = Response::new(Either::Right(body));
+    let headers = response.headers_mut();
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static("text/event-stream"));
+    headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-cache, no-transform"));
+    headers.insert(headers::ACCEL_BUFFERING, HeaderValue::from_static("no"));
+    response
+}
+
+/// 405 with the methods that exist.
+pub(super) fn method_not_allowed(allowed: &'static str) -> Response<ResponseBody> {
+    let mut response = refusal(StatusCode::METHOD_NOT_ALLOWED, "this method does not exist here");
+    response.headers_mut().insert(ALLOW, HeaderValue::from_static(allowed));
+    response
+}
+
+/// What a failure of the session directory means to a client. Only a session that is surely gone is 404: that makes
+/// clients start anew.
+pub(super) fn session_error(problem: &SessionError, id: Option<&RequestId>) -> Response<ResponseBody> {
+    match problem {
+        SessionError::Unknown => error(
+            StatusCode::NOT_FOUND,
+            id,
+            &ErrorObject::invalid_request("no such session: initialize a new one"),
+        ),
+        SessionError::Full | SessionError::Unavailable(_) | SessionError::Indeterminate(_) => {
+            let mut response = error(
+                StatusCode::SERVICE_UNAVAILABLE,
+                id,
+                &ErrorObject::internal_with_reason("unavailable", problem.to_string()),
+            );
+            response.headers_mut().insert(RETRY_AFTER, RETRY_AFTER_SECONDS);
+            response
+        }
+        other => {
+            error!(message = "A session record is unusable.", error = %other);
+            error(StatusCode::INTERNAL_SERVER_ERROR, id, &ErrorObject::internal("the session is unusable"))
+        }
+    }
+}

@@ -1,0 +1,125 @@
+//! From an HTTP request to whoever answers it.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::{Method, Request, Response, StatusCode};
+use http_body::Body;
+use mcpg_config::app::Server;
+use mcpg_mcp::content;
+use mcpg_mcp::era::{EraHeaders, decide_without_body};
+use tracing::debug;
+
+use super::body::ResponseBody;
+use super::guard::Guard;
+use super::respond;
+use crate::router::Router;
+
+/// What the client side is made of.
+pub(crate) struct FrontendSettings {
+    pub(crate) server: Server,
+    pub(crate) router: Arc<Router>,
+}
+
+/// Answers HTTP requests.
+pub(crate) struct Frontend {
+    pub(super) router: Arc<Router>,
+    pub(super) upgrade_after: Duration,
+    pub(super) max_body: usize,
+    guard: Guard,
+    mcp_path: String,
+    health_path: String,
+}
+
+impl Frontend {
+    /// Makes the client side of a gateway.
+    pub(crate) fn new(settings: FrontendSettings) -> Self {
+        let FrontendSettings { server, router } = settings;
+        Self {
+            router,
+            upgrade_after: server.upgrade_after,
+            max_body: server.max_request_body_bytes,
+            guard: Guard { hosts: server.allowed_hosts, origins: server.allowed_origins },
+            mcp_path: server.mcp_path,
+            health_path: server.health_path,
+        }
+    }
+
+    /// Answers one request.
+    pub(crate) async fn handle<B>(&self, request: Request<B>) -> Response<ResponseBody>
+    where
+        B: Body<Data = Bytes>,
+        B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
+    {
+        let path = request.uri().path();
+        if path == self.health_path {
+            return match *request.method() {
+                Method::GET | Method::HEAD => {
+                    respond::json(StatusCode::OK, Bytes::from_static(b"{\"status\":\"alive\"}"))
+                }
+                _ => respond::method_not_allowed("GET, HEAD"),
+            };
+        }
+        if path != self.mcp_path {
+            return respond::refusal(StatusCode::NOT_FOUND, "nothing is served at this path");
+        }
+        if let Err((status, why)) = self.guard.check(request.uri(), request.headers()) {
+            debug!(message = "Refused a request.", %status, why);
+            return respond::refusal(status, why);
+        }
+        match *request.method() {
+            Method::POST => self.post(request).await,
+            Method::GET => self.get(&request).await,
+            Method::DELETE => self.delete(&request).await,
+            _ => respond::method_not_allowed("POST, GET, DELETE"),
+        }
+    }
+
+    /// A GET would open a stream of messages that belong to no request; there are none yet. A session that does not
+    /// exist is reported first, so that a client whose session is gone learns of it here too.
+    async fn get<B>(&self, request: &Request<B>) -> Response<ResponseBody> {
+        if let Err(status) = content::check_get_accept(request.headers()) {
+            return respond::refusal(status, "a GET must accept text/event-stream");
+        }
+        match self.require_session(request).await {
+            Ok(_) => respond::method_not_allowed("POST, DELETE"),
+            Err(response) => response,
+        }
+    }
+
+    async fn delete<B>(&self, request: &Request<B>) -> Response<ResponseBody> {
+        let id = match session_header(request) {
+            Ok(id) => id,
+            Err(response) => return *response,
+        };
+        match self.router.close_session(id).await {
+            Ok(()) => respond::empty(StatusCode::NO_CONTENT),
+            Err(problem) => respond::session_error(&problem, None),
+        }
+    }
+
+    async fn require_session<B>(
+        &self,
+        request: &Request<B>,
+    ) -> Result<crate::router::SessionRef, Response<ResponseBody>> {
+        let id = session_header(request).map_err(|response| *response)?;
+        self.router.admit(id).await.map_err(|problem| respond::session_error(&problem, None))
+    }
+}
+
+/// The session id of a GET or DELETE.
+fn session_header<B>(request: &Request<B>) -> Result<&str, Box<Response<ResponseBody>>> {
+    let rejected = |rejection: mcpg_mcp::era::Rejection| {
+        Box::new(if rejection.status == StatusCode::METHOD_NOT_ALLOWED {
+            respond::method_not_allowed("POST")
+        } else {
+            respond::json(rejection.status, rejection.body())
+        })
+    };
+    let headers = EraHeaders::read(request.headers()).map_err(rejected)?;
+    let session = decide_without_body(&headers).map_err(rejected)?;
+    session.session_id.ok_or_else(|| {
+        Box::new(respond::refusal(StatusCode::BAD_REQUEST, "the Mcp-Session-Id header is missing"))
+    })
+}

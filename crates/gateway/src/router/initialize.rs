@@ -1,0 +1,63 @@
+//! Opening and closing client sessions.
+
+use std::sync::Arc;
+
+use mcpg_capabilities::sessions::{SessionError, SessionId, SessionRecord};
+use mcpg_mcp::error::ErrorObject;
+use mcpg_mcp::initialize::InitializeParams;
+use mcpg_mcp::version::ProtocolVersion;
+use serde_json::value::RawValue;
+
+use super::core::Router;
+use super::live::Control;
+use super::start::SessionRef;
+
+/// A session that was just opened.
+#[derive(Debug)]
+pub(crate) struct Initialized {
+    pub(crate) id: SessionId,
+    pub(crate) version: ProtocolVersion,
+    /// The result of `initialize`.
+    pub(crate) result: Box<RawValue>,
+}
+
+/// Why no session was opened.
+#[derive(Debug)]
+pub(crate) enum NotInitialized {
+    /// The params are not those of initialize.
+    Invalid(ErrorObject),
+    /// The session could not be recorded.
+    Session(SessionError),
+}
+
+impl Router {
+    /// Opens a session. Its record stands in the coordinator before this returns.
+    pub(crate) async fn initialize(&self, params: Option<&RawValue>) -> Result<Initialized, NotInitialized> {
+        let params = InitializeParams::parse(params).map_err(NotInitialized::Invalid)?;
+        let version = ProtocolVersion::negotiate(&params.protocol_version);
+        let record = SessionRecord::new(
+            version.as_str(),
+            params.capabilities.into(),
+            params.client_info.map(Into::into),
+        );
+        let (id, _) = self.sessions.create(record).await.map_err(NotInitialized::Session)?;
+        Ok(Initialized { id, version, result: self.initialize_result(version) })
+    }
+
+    /// Finds the session of a request.
+    pub(crate) async fn admit(&self, id: &str) -> Result<SessionRef, SessionError> {
+        let (id, record) = self.sessions.admit(id).await?;
+        Ok(SessionRef { id, record })
+    }
+
+    /// Closes a session: its calls are aborted, what it held upstream is closed in the background.
+    pub(crate) async fn close_session(self: &Arc<Self>, id: &str) -> Result<(), SessionError> {
+        let (id, record) = self.sessions.close(id).await?;
+        for call in self.live.of_session(&id) {
+            // A full queue belongs to a call that is ending already.
+            let _ = call.try_send(Control::CloseSession);
+        }
+        self.close_upstream_sessions(&record);
+        Ok(())
+    }
+}

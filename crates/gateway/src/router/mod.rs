@@ -1,0 +1,25 @@
+//! Where clients and executors meet: what is offered, who executes a request, and the calls that run.
+
+mod catalogue;
+mod completion;
+mod core;
+mod drive;
+mod execute;
+mod forward;
+mod initialize;
+mod lists;
+mod live;
+mod members;
+mod messages;
+mod named;
+mod offers;
+mod resources;
+mod sessions;
+mod start;
+
+pub(crate) use catalogue::Kind;
+pub(crate) use core::{Router, RouterSettings};
+pub(crate) use drive::{Final, Output};
+pub(crate) use initialize::NotInitialized;
+pub(crate) use members::NameCollision;
+pub(crate) use start::{Client, ClientRequest, SessionRef};

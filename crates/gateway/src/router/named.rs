@@ -1,0 +1,81 @@
+//! Calls of things that have a name: tools and prompts.
+
+use mcpg_mcp::error::ErrorObject;
+use mcpg_mcp::object::Object;
+use mcpg_mcp::version::Era;
+use serde_json::value::RawValue;
+
+use super::Kind;
+use super::catalogue::{Item, Origin};
+use super::core::Router;
+use super::start::Client;
+use crate::exchange::{Caller, Outcome, Outgoing};
+
+impl Router {
+    /// `tools/call`.
+    pub(super) async fn call_tool(&self, params: Box<RawValue>, client: &Client, caller: &Caller) -> Outcome {
+        let name = name_of(&params)?;
+        let catalogue = self.catalogue.load_full();
+        let section = catalogue.of(client.version.era()).section(Kind::Tools);
+        let item = section.find(&name).ok_or_else(|| ErrorObject::unknown_tool(&name))?;
+        match item.origin {
+            Origin::Own(at) => self.own.call_tool(at, &params, caller).await,
+            Origin::Upstream(at) => {
+                let outgoing = outgoing("tools/call", item, params, client)?;
+                self.forward(at, outgoing, client, caller).await
+            }
+        }
+    }
+
+    /// `prompts/get`.
+    pub(super) async fn get_prompt(&self, params: Box<RawValue>, client: &Client, caller: &Caller) -> Outcome {
+        let name = name_of(&params)?;
+        let catalogue = self.catalogue.load_full();
+        let section = catalogue.of(client.version.era()).section(Kind::Prompts);
+        let item = section.find(&name).ok_or_else(|| ErrorObject::unknown_prompt(&name))?;
+        match item.origin {
+            Origin::Own(at) => self.own.get_prompt(at, &params, caller).await,
+            Origin::Upstream(at) => {
+                let outgoing = outgoing("prompts/get", item, params, client)?;
+                self.forward(at, outgoing, client, caller).await
+            }
+        }
+    }
+}
+
+fn name_of(params: &RawValue) -> Result<String, ErrorObject> {
+    let object = Object::parse(params).map_err(|_| ErrorObject::invalid_params("params are no object"))?;
+    let name = object.get_str("name").ok_or_else(|| ErrorObject::invalid_params("name is missing"))?;
+    Ok(name.into_owned())
+}
+
+/// The request in the upstream's own names.
+fn outgoing(
+    method: &'static str,
+    item: &Item,
+    params: Box<RawValue>,
+    client: &Client,
+) -> Result<Outgoing, ErrorObject> {
+    let mut object = Object::parse(&params).map_err(|_| ErrorObject::invalid_params("params are no object"))?;
+    let mut parameter_headers = Vec::new();
+    if let Some(header_params) = item.header_params.as_ref().filter(|known| !known.is_empty()) {
+        let arguments = object.get("arguments");
+        if client.version.era() == Era::Modern {
+            header_params.validate(&client.parameter_headers, arguments)?;
+        }
+        parameter_headers = header_params.to_headers(arguments);
+    }
+    // What the tool's schema does not know is none of the gateway's business: it travels on as it came.
+    for (name, value) in &client.parameter_headers {
+        if !parameter_headers.iter().any(|(known, _)| known == name) {
+            parameter_headers.push((name.clone(), value.clone()));
+        }
+    }
+    let params = if item.original == item.identity {
+        params
+    } else {
+        object.set_str("name", &item.original);
+        object.to_raw()
+    };
+    Ok(Outgoing { method, params: Some(params), name: Some(item.original.clone()), parameter_headers })
+}

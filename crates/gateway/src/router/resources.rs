@@ -1,0 +1,98 @@
+//! Reading resources and subscribing to them.
+
+use std::sync::Arc;
+
+use mcpg_mcp::error::ErrorObject;
+use mcpg_mcp::object::Object;
+use mcpg_mcp::uri_template::UriTemplate;
+use mcpg_mcp::version::Era;
+use serde_json::value::RawValue;
+
+use super::Kind;
+use super::catalogue::{Catalogue, Origin};
+use super::core::Router;
+use super::start::Client;
+use crate::exchange::{Caller, Outcome, Outgoing};
+
+/// Who answers for a URI.
+enum Holder {
+    Resource(Origin),
+    Template(Origin),
+}
+
+impl Router {
+    /// `resources/read`.
+    pub(super) async fn read_resource(
+        &self,
+        params: Box<RawValue>,
+        client: &Client,
+        caller: &Caller,
+    ) -> Outcome {
+        let uri = uri_of(&params)?;
+        let catalogue = self.catalogue.load_full();
+        match self.holder(&catalogue, client.version.era(), &uri)? {
+            Holder::Resource(Origin::Own(at)) => self.own.read_resource(at, &params, caller).await,
+            Holder::Template(Origin::Own(at)) => self.own.read_template(at, &uri, &params, caller).await,
+            Holder::Resource(Origin::Upstream(at)) | Holder::Template(Origin::Upstream(at)) => {
+                self.forward(at, outgoing("resources/read", params, uri), client, caller).await
+            }
+        }
+    }
+
+    /// `resources/subscribe` and `resources/unsubscribe`.
+    pub(super) async fn subscribe(
+        &self,
+        method: &'static str,
+        params: Box<RawValue>,
+        client: &Client,
+        caller: &Caller,
+    ) -> Outcome {
+        let uri = uri_of(&params)?;
+        let catalogue = self.catalogue.load_full();
+        match self.holder(&catalogue, client.version.era(), &uri)? {
+            Holder::Resource(Origin::Upstream(at)) | Holder::Template(Origin::Upstream(at)) => {
+                self.forward(at, outgoing(method, params, uri), client, caller).await
+            }
+            // What the configuration says never changes while the gateway runs.
+            Holder::Resource(Origin::Own(_)) | Holder::Template(Origin::Own(_)) => Ok(super::execute::empty()),
+        }
+    }
+
+    /// Finds who answers for a URI: who lists it, whose template it matches, or the only upstream that has resources
+    /// at all (an upstream may serve what it does not list).
+    fn holder(&self, catalogue: &Arc<Catalogue>, era: Era, uri: &str) -> Result<Holder, ErrorObject> {
+        let listings = catalogue.of(era);
+        if let Some(item) = listings.section(Kind::Resources).find(uri) {
+            return Ok(Holder::Resource(item.origin));
+        }
+        let templates = listings.section(Kind::ResourceTemplates).items();
+        let matching = templates.iter().find(|item| {
+            UriTemplate::parse(&item.original).is_ok_and(|template| template.matches(uri))
+        });
+        if let Some(item) = matching {
+            return Ok(Holder::Template(item.origin));
+        }
+        let mut importing = self
+            .members
+            .iter()
+            .enumerate()
+            .filter(|(_, (federation, upstream))| {
+                federation.import.resources && upstream.state().offers_resources(era)
+            })
+            .map(|(at, _)| at);
+        match (importing.next(), importing.next()) {
+            (Some(only), None) => Ok(Holder::Resource(Origin::Upstream(only))),
+            _ => Err(ErrorObject::resource_not_found(era, uri)),
+        }
+    }
+}
+
+fn uri_of(params: &RawValue) -> Result<String, ErrorObject> {
+    let object = Object::parse(params).map_err(|_| ErrorObject::invalid_params("params are no object"))?;
+    let uri = object.get_str("uri").ok_or_else(|| ErrorObject::invalid_params("uri is missing"))?;
+    Ok(uri.into_owned())
+}
+
+fn outgoing(method: &'static str, params: Box<RawValue>, uri: String) -> Outgoing {
+    Outgoing { method, params: Some(params), name: Some(uri), parameter_headers: Vec::new() }
+}

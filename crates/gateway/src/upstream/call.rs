@@ -1,0 +1,145 @@
+//! Requests and notifications on behalf of clients.
+
+use bytes::Bytes;
+use mcpg_mcp::write;
+use serde_json::value::RawValue;
+use tokio::time::timeout;
+
+use super::body;
+use super::cancel::CancelGuard;
+use super::conversation::Conversation;
+use super::error::UpstreamError;
+use super::params;
+use super::peer::Peer;
+use super::refusal;
+use super::session::Via;
+use super::upstream::Upstream;
+use crate::exchange::{Caller, Outgoing};
+
+impl Upstream {
+    /// Sends a request and returns its result as the upstream wrote it.
+    ///
+    /// While it runs, what the upstream says about it goes to `caller.events`, and what it asks is answered by
+    /// whoever reads them. Dropping the future cancels the request at the upstream. A request through the shared
+    /// session is sent once more when that session turns out to be gone, because then it was surely not executed;
+    /// nothing else is ever repeated.
+    ///
+    /// # Errors
+    /// [`UpstreamError`] says what the caller may do.
+    pub async fn request(
+        &self,
+        via: Via<'_>,
+        request: &Outgoing,
+        caller: &Caller,
+    ) -> Result<Box<RawValue>, UpstreamError> {
+        let result = match via {
+            Via::Session(session) => self.send(Peer::Legacy(session), request, caller).await,
+            Via::Shared => self.send_shared(request, caller).await,
+            Via::Modern => match self.modern_peer() {
+                Some(peer) => self.send(peer, request, caller).await,
+                None => Err(no_modern()),
+            },
+        };
+        if let Err(UpstreamError::NotSent { .. } | UpstreamError::Lost { .. }) = &result {
+            self.signals.suspect();
+        }
+        result
+    }
+
+    /// Sends a notification.
+    ///
+    /// # Errors
+    /// [`UpstreamError`] when the upstream did not accept it.
+    pub async fn notify(
+        &self,
+        via: Via<'_>,
+        method: &str,
+        params: Option<&RawValue>,
+    ) -> Result<(), UpstreamError> {
+        match via {
+            Via::Session(session) => {
+                self.post_message(Peer::Legacy(session), write::notification(method, params)).await
+            }
+            Via::Shared => {
+                let session = self.shared_session(None).await?;
+                self.post_message(Peer::Legacy(&session), write::notification(method, params)).await
+            }
+            Via::Modern => {
+                let peer = self.modern_peer().ok_or_else(no_modern)?;
+                self.post_message(peer, write::notification(method, params)).await
+            }
+        }
+    }
+
+    async fn send_shared(
+        &self,
+        request: &Outgoing,
+        caller: &Caller,
+    ) -> Result<Box<RawValue>, UpstreamError> {
+        let session = self.shared_session(None).await?;
+        match self.send(Peer::Legacy(&session), request, caller).await {
+            Err(UpstreamError::SessionGone) => {
+                let fresh = self.shared_session(Some(&session)).await?;
+                self.send(Peer::Legacy(&fresh), request, caller).await
+            }
+            other => other,
+        }
+    }
+
+    async fn send(
+        &self,
+        peer: Peer<'_>,
+        request: &Outgoing,
+        caller: &Caller,
+    ) -> Result<Box<RawValue>, UpstreamError> {
+        let id = self.mint.id();
+        // The id is unique, so it serves as progress token as well.
+        let token = caller.progress_token.is_some().then_some(&id);
+        let params = request.params.as_deref();
+        let body = match peer {
+            Peer::Modern(version) => {
+                let params = params::modern(params, version, caller, &self.gateway, token);
+                write::request(&id, request.method, Some(&params))
+            }
+            Peer::Opening | Peer::Legacy(_) => {
+                write::request(&id, request.method, params::legacy(params, caller, token).as_deref())
+            }
+        };
+        let mut headers = self.http.post_headers();
+        peer.add_headers(&mut headers);
+        peer.add_request_headers(&mut headers, request.method, request.name.as_deref(), &request.parameter_headers);
+        let cancel = CancelGuard::new(self, peer, &id);
+        let response = self.http.post(headers, body).await;
+        let result = match response {
+            Ok(response) => Conversation::new(self, peer, Some(&id), Some(caller)).read(response).await,
+            Err(error) => Err(error),
+        };
+        cancel.answered();
+        result
+    }
+
+    pub(super) fn modern_peer(&self) -> Option<Peer<'static>> {
+        let state = self.state.borrow();
+        state.modern.as_ref().map(|offer| Peer::Modern(offer.version))
+    }
+
+    /// Posts a message that has no answer.
+    pub(super) async fn post_message(&self, peer: Peer<'_>, message: Bytes) -> Result<(), UpstreamError> {
+        let limit = self.settings.timing.request;
+        let posted = timeout(limit, async {
+            let mut headers = self.http.post_headers();
+            peer.add_headers(&mut headers);
+            let response = self.http.post(headers, message).await?;
+            if !response.status().is_success() {
+                return Err(refusal::read(response, peer, None, self.settings.max_response_bytes).await);
+            }
+            body::discard(response.into_body()).await;
+            Ok(())
+        });
+        posted.await.unwrap_or_else(|_| Err(UpstreamError::lost(format!("not accepted within {} ms", limit.as_millis()))))
+    }
+}
+
+fn no_modern() -> UpstreamError {
+    UpstreamError::not_sent("the upstream does not speak the modern era")
+}

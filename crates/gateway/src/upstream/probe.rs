@@ -1,0 +1,142 @@
+//! Finds out which eras an upstream speaks.
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use mcpg_mcp::error::{ErrorObject, UNSUPPORTED_PROTOCOL_VERSION};
+use mcpg_mcp::initialize::{DiscoverResult, InitializeResult};
+use mcpg_mcp::object::Object;
+use mcpg_mcp::version::ProtocolVersion;
+use serde::Deserialize;
+use tokio::time::timeout;
+use tracing::debug;
+
+use super::error::UpstreamError;
+use super::peer::Peer;
+use super::session::Session;
+use super::upstream::Upstream;
+
+/// How long a server that once left `server/discover` without any answer is given the next time.
+const SHORT_DISCOVERY: Duration = Duration::from_millis(500);
+
+/// What was found.
+#[derive(Debug, Default)]
+pub(super) struct Found {
+    pub(super) legacy: Option<LegacyServer>,
+    pub(super) modern: Option<ModernServer>,
+}
+
+#[derive(Debug)]
+pub(super) struct LegacyServer {
+    /// The shared session.
+    pub(super) session: Arc<Session>,
+    pub(super) about: InitializeResult,
+}
+
+#[derive(Debug)]
+pub(super) struct ModernServer {
+    pub(super) version: ProtocolVersion,
+    pub(super) about: DiscoverResult,
+}
+
+/// What discovery says.
+enum Discovery {
+    /// A modern server; whether it speaks the legacy era as well.
+    Modern(ModernServer, bool),
+    /// Not a server whose modern revision the gateway speaks, but perhaps a legacy one.
+    Legacy,
+}
+
+impl Upstream {
+    /// Finds out what the upstream speaks and opens the shared session.
+    pub(super) async fn probe(&self) -> Result<Found, UpstreamError> {
+        match self.settings.pinned {
+            Some(version) if version.is_modern() => self.probe_modern(version).await,
+            Some(version) => Ok(Found { legacy: Some(self.probe_legacy(version).await?), modern: None }),
+            None => self.probe_both().await,
+        }
+    }
+
+    async fn probe_modern(&self, version: ProtocolVersion) -> Result<Found, UpstreamError> {
+        let about = self.discover(version).await?;
+        if !about.supported_versions.iter().any(|supported| supported == version.as_str()) {
+            let supported = about.supported_versions.join(", ");
+            return Err(UpstreamError::protocol(format!("it speaks {supported}, but {version} is configured")));
+        }
+        Ok(Found { legacy: None, modern: Some(ModernServer { version, about }) })
+    }
+
+    async fn probe_legacy(&self, version: ProtocolVersion) -> Result<LegacyServer, UpstreamError> {
+        let opened = self.open_without_client(version).await?;
+        Ok(LegacyServer { session: self.share(opened.session), about: opened.about })
+    }
+
+    async fn probe_both(&self) -> Result<Found, UpstreamError> {
+        let (modern, speaks_legacy) = match self.look_for_modern().await? {
+            Discovery::Modern(modern, speaks_legacy) => (Some(modern), speaks_legacy),
+            Discovery::Legacy => (None, true),
+        };
+        if !speaks_legacy {
+            return Ok(Found { legacy: None, modern });
+        }
+        match self.probe_legacy(ProtocolVersion::LATEST_LEGACY).await {
+            Ok(legacy) => Ok(Found { legacy: Some(legacy), modern }),
+            Err(error @ (UpstreamError::NotSent { .. } | UpstreamError::Lost { .. })) => Err(error),
+            Err(error) if modern.is_some() => {
+                debug!(message = "An upstream offers a legacy revision but refuses it.", upstream = self.name(), %error);
+                Ok(Found { legacy: None, modern })
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    async fn look_for_modern(&self) -> Result<Discovery, UpstreamError> {
+        // A legacy server may leave an unknown method without any answer, so this question has its own patience.
+        let patience = if self.discovery_is_silent.load(Ordering::Relaxed) {
+            SHORT_DISCOVERY.min(self.settings.timing.discover)
+        } else {
+            self.settings.timing.discover
+        };
+        let discovered = timeout(patience, self.discover(ProtocolVersion::LATEST_MODERN)).await;
+        self.discovery_is_silent.store(discovered.is_err(), Ordering::Relaxed);
+        match discovered {
+            Ok(Ok(about)) => {
+                let speaks_legacy = any_legacy(&about.supported_versions);
+                match about.newest_common() {
+                    Some(version) => Ok(Discovery::Modern(ModernServer { version, about }, speaks_legacy)),
+                    None if speaks_legacy => Ok(Discovery::Legacy),
+                    None => Err(nothing_in_common(&about.supported_versions)),
+                }
+            }
+            Ok(Err(error @ UpstreamError::NotSent { .. })) => Err(error),
+            Ok(Err(UpstreamError::Rpc(error))) => match supported_versions(&error) {
+                Some(versions) if !any_legacy(&versions) => Err(nothing_in_common(&versions)),
+                _ => Ok(Discovery::Legacy),
+            },
+            Ok(Err(_)) | Err(_) => Ok(Discovery::Legacy),
+        }
+    }
+
+    /// Asks a modern server about itself.
+    pub(super) async fn discover(&self, version: ProtocolVersion) -> Result<DiscoverResult, UpstreamError> {
+        let result = self.ask(Peer::Modern(version), "server/discover", None).await?;
+        DiscoverResult::parse(&result).map_err(|error| UpstreamError::protocol(error.message))
+    }
+}
+
+fn any_legacy(versions: &[String]) -> bool {
+    versions.iter().filter_map(|version| version.parse::<ProtocolVersion>().ok()).any(ProtocolVersion::is_legacy)
+}
+
+/// The versions that a server names when it refuses the one that was asked for.
+fn supported_versions(error: &serde_json::value::RawValue) -> Option<Vec<String>> {
+    let error = ErrorObject::from_raw(error).filter(|error| error.code == UNSUPPORTED_PROTOCOL_VERSION)?;
+    let data = error.data?;
+    let supported = Object::parse(&data).ok()?.get("supported")?.to_owned();
+    Vec::deserialize(&*supported).ok()
+}
+
+fn nothing_in_common(versions: &[String]) -> UpstreamError {
+    UpstreamError::protocol(format!("it speaks only {}, which the gateway does not", versions.join(", ")))
+}

@@ -1,0 +1,71 @@
+//! Reads the answer to a request: one JSON body, or a stream of events that ends with it.
+
+use http::Response;
+use hyper::body::Incoming;
+
+use super::body;
+use super::conversation::{Answered, Conversation};
+use super::error::UpstreamError;
+use super::events::{Content, EventStream, Next};
+use super::refusal;
+use super::resume::Place;
+
+/// What became of a stream.
+enum StreamEnd {
+    Answered(Answered),
+    /// It ended before the answer, and why.
+    Early(String),
+}
+
+impl Conversation<'_> {
+    /// Reads until the answer is there.
+    pub(super) async fn read(mut self, response: Response<Incoming>) -> Answered {
+        let limit = self.upstream.settings.max_response_bytes;
+        let status = response.status();
+        if !status.is_success() {
+            return Err(refusal::read(response, self.peer, self.id(), limit).await);
+        }
+        match Content::of(response.headers()) {
+            Content::Json => {
+                let body = body::read(response.into_body(), limit).await?;
+                self.hear(&body)
+                    .await?
+                    .unwrap_or_else(|| Err(UpstreamError::protocol("the body does not answer the request")))
+            }
+            Content::Events => self.read_stream(EventStream::new(response.into_body(), limit)).await,
+            Content::Other => {
+                Err(UpstreamError::protocol(format!("HTTP status {status} without JSON or an event stream")))
+            }
+        }
+    }
+
+    async fn read_stream(&mut self, mut events: EventStream) -> Answered {
+        let mut place = Place::default();
+        loop {
+            match self.read_events(&mut events, &mut place).await? {
+                StreamEnd::Answered(answer) => return answer,
+                StreamEnd::Early(cause) => events = self.resume(&mut place, cause).await?,
+            }
+        }
+    }
+
+    async fn read_events(
+        &mut self,
+        events: &mut EventStream,
+        place: &mut Place,
+    ) -> Result<StreamEnd, UpstreamError> {
+        loop {
+            let event = match self.questions.during(events.next()).await? {
+                Next::Event(event) => event,
+                Next::End(cause) => return Ok(StreamEnd::Early(cause)),
+            };
+            place.note(&event);
+            if !event.is_message() {
+                continue;
+            }
+            if let Some(answer) = self.hear(&event.data).await? {
+                return Ok(StreamEnd::Answered(answer));
+            }
+        }
+    }
+}

@@ -1,0 +1,43 @@
+//! What the program says when it serves.
+
+use std::io::Write as _;
+
+use mcpg_gateway::{Gateway, Offered};
+
+/// A request of the modern era needs no session, so one command shows that the gateway works.
+const TRY_BODY: &str = r#"{"jsonrpc":"2.0","id":1,"method":"tools/list","params":{"_meta":{"io.modelcontextprotocol/protocolVersion":"2026-07-28","io.modelcontextprotocol/clientCapabilities":{}}}}"#;
+
+/// Says on standard output where the gateway listens, what it offers, and how to try it.
+pub(crate) fn print(gateway: &Gateway, path: &str, label: &str) {
+    let address = gateway.address();
+    let url = format!("http://{address}{path}");
+    let Offered {
+        tools,
+        prompts,
+        resources,
+        resource_templates,
+    } = gateway.offered();
+    let offered = [
+        count(tools, "tool"),
+        count(prompts, "prompt"),
+        count(resources, "resource"),
+        count(resource_templates, "resource template"),
+    ];
+    let text = format!(
+        "mcpg {version} serves {label}\n  \
+         listens   {url}\n  \
+         offers    {offered}\n  \
+         try it    curl -s {url} -H 'content-type: application/json' \
+         -H 'accept: application/json, text/event-stream' -H 'mcp-protocol-version: 2026-07-28' \
+         -H 'mcp-method: tools/list' -d '{TRY_BODY}'\n",
+        version = env!("CARGO_PKG_VERSION"),
+        offered = offered.join(", "),
+    );
+    // A closed standard output is no reason not to serve.
+    let _ = std::io::stdout().lock().write_all(text.as_bytes());
+}
+
+fn count(number: usize, noun: &str) -> String {
+    let plural = if number == 1 { "" } else { "s" };
+    format!("{number} {noun}{plural}")
+}

@@ -1,0 +1,41 @@
+#![forbid(unsafe_code)]
+#![doc = include_str!("../README.md")]
+
+mod banner;
+mod boot;
+mod command_line;
+mod failure;
+mod logging;
+mod signals;
+
+use std::process::ExitCode;
+
+use clap::Parser as _;
+use clap::error::ErrorKind;
+
+use command_line::CommandLine;
+use failure::Failure;
+
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
+fn main() -> ExitCode {
+    let outcome = match CommandLine::try_parse() {
+        Ok(command_line) => boot::run(&command_line),
+        Err(error) => return usage(&error),
+    };
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => failure.report(),
+    }
+}
+
+/// Help and version are no mistakes; everything else on the command line is.
+fn usage(error: &clap::Error) -> ExitCode {
+    // Nothing can be done where even this cannot be written.
+    let _ = error.print();
+    match error.kind() {
+        ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => ExitCode::SUCCESS,
+        _ => ExitCode::from(Failure::USAGE),
+    }
+}

@@ -1,0 +1,78 @@
+//! The official conformance suite, and an official server behind the gateway.
+
+use std::net::SocketAddr;
+use std::process::Command;
+
+use serde_json::{Value, json};
+
+use crate::support::gateway::{Gateway, Settings};
+use crate::support::mcp::Endpoint;
+use crate::support::ports::free_address;
+use crate::support::processes::Program;
+use crate::support::scripts;
+use crate::support::upstream::Upstream;
+
+const EVERYTHING: &str = "@modelcontextprotocol/server-everything/dist/index.js";
+
+#[tokio::test]
+async fn the_official_suite_passes_at_2025_11_25_through_the_gateway() {
+    let upstream = Upstream::legacy().await;
+    let gateway = Settings::in_front_of(&upstream.url()).start().await;
+    let folder = tempfile::tempdir().unwrap();
+    let mut command = Command::new("sh");
+    command
+        .arg(scripts::folder().join("scripts/conformance.sh"))
+        .arg(local(&gateway.endpoint))
+        .arg("2025-11-25")
+        .arg(folder.path());
+    let mut program = Program::start("conformance.sh", command);
+    let status = program.exit(scripts::SCRIPT_LIMIT).await;
+    assert!(status.success(), "{}", program.output());
+}
+
+/// The URL as the suite wants it: it tests protection against DNS rebinding only on localhost.
+fn local(endpoint: &Endpoint) -> String {
+    format!("http://localhost:{}{}", endpoint.address.port(), endpoint.path)
+}
+
+/// Starts the official everything server, which must be told its port.
+async fn everything() -> (SocketAddr, Program) {
+    let address = free_address();
+    let mut command = Command::new(scripts::prepared("MCPG_TEST_NODE"));
+    command
+        .arg(scripts::prepared("MCPG_TEST_NODE_MODULES").join(EVERYTHING))
+        .arg("streamableHttp")
+        .env("PORT", address.port().to_string());
+    let mut program = Program::start("server-everything", command);
+    program
+        .line("that it listens", |line| line.contains("listening").then_some(()))
+        .await;
+    (address, program)
+}
+
+async fn in_front_of_everything() -> (Program, Gateway) {
+    let (address, program) = everything().await;
+    let url = format!("http://localhost:{}/mcp", address.port());
+    (program, Settings::in_front_of(&url).start().await)
+}
+
+async fn call(gateway: &Gateway, mode: &str) -> Value {
+    let script = scripts::python(
+        "call_tool.py",
+        &[&gateway.endpoint.url(), mode, "echo", r#"{"message": "hello"}"#],
+    );
+    scripts::summary(script).await
+}
+
+#[tokio::test]
+async fn the_official_everything_server_is_usable_through_the_gateway() {
+    let (_everything, gateway) = in_front_of_everything().await;
+    for (mode, revision) in [("legacy", "2025-11-25"), ("2026-07-28", "2026-07-28")] {
+        let summary = call(&gateway, mode).await;
+        assert_eq!(summary["revision"], revision);
+        assert_eq!(summary["text"], "Echo: hello");
+        let tools = summary["tools"].as_array().unwrap();
+        assert!(tools.len() > 10, "{tools:?}");
+        assert!(tools.contains(&json!("echo")));
+    }
+}

@@ -1,0 +1,15 @@
+//! What every end-to-end test stands on: programs that are started and stopped, a raw HTTP client
+//! and the two eras of the protocol spoken by hand.
+
+pub(crate) mod deadline;
+pub(crate) mod gateway;
+pub(crate) mod http;
+pub(crate) mod legacy;
+pub(crate) mod mcp;
+pub(crate) mod modern;
+pub(crate) mod ports;
+pub(crate) mod processes;
+pub(crate) mod recorder;
+pub(crate) mod scripts;
+pub(crate) mod sse;
+pub(crate) mod upstream;
