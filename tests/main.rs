@@ -1,9 +1,5 @@
-//! End-to-end tests: real processes, real sockets, official clients.
-//!
-//! One binary for all of them. `road` holds what one gateway on one node promises, `layering` what
-//! the crates may know of each other, and `support` starts and stops what the tests need.
-
 #![forbid(unsafe_code)]
+#![doc = include_str!("README.md")]
 #![allow(clippy::unwrap_used)]
 
 mod layering;

@@ -2,9 +2,10 @@
 //
 //   node conformance-report.mjs [--strict] [--markdown] [--suite-exit-code=N] REVISION OUTDIR
 //
-// Prints one row per scenario; --markdown makes it a table for documentation. Exit code: 0 if no check failed
-// (--strict: nor warned), 1 if one did, 2 if the run is incomplete: the suite broke off, or it announced a
-// scenario whose checks are missing or whose result is unknown.
+// Prints one row per scenario, and to stderr what does not pass; --markdown makes it a table for documentation, with
+// a list of what does not pass below it. Exit code: 0 if no check failed (--strict: nor warned), 1 if one did, 2 if
+// the run is incomplete: the suite broke off, or it announced a scenario whose checks are missing or whose result is
+// unknown.
 
 import { readFileSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
@@ -100,12 +101,26 @@ function print() {
     console.log(markdownRow(header));
     console.log('|---|--:|--:|--:|--:|');
     for (const row of [...rows, total]) console.log(markdownRow(row));
+    printMarkdownComplaints();
   } else {
     const width = Math.max(...[...rows, total].map((row) => row[0].length));
     for (const row of [header, ...rows, total]) console.log(plainRow(row, width));
   }
   const complaints = scenarios.flatMap(({ name, complaints }) => complaints.map((text) => `${name}: ${text}`));
   for (const complaint of [...complaints, ...problems]) console.error(complaint);
+}
+
+function printMarkdownComplaints() {
+  const complaining = scenarios.filter(({ complaints }) => complaints.length > 0);
+  console.log(complaining.length > 0 ? '\nWhat does not pass:\n' : '\nNo check failed or warned.');
+  for (const { name, complaints } of complaining) {
+    for (const complaint of complaints) console.log(`- ${name}: ${markdownText(complaint)}`);
+  }
+}
+
+// The suite quotes what it received, which must neither break the list nor turn into markup.
+function markdownText(text) {
+  return text.replace(/\s+/g, ' ').trim().replace(/[\\`*_<>[\]|]/g, '\\$&');
 }
 
 function markdownRow(cells) {

@@ -23,7 +23,8 @@ trap finish EXIT
 url_in() {
   local tries=200 url
   while [ "$tries" -gt 0 ]; do
-    url=$(grep -oE 'http://127\.0\.0\.1:[0-9]+/mcp' "$1" | head -n 1 || true)
+    # The program may not even have opened its output yet.
+    url=$(grep -osE 'http://127\.0\.0\.1:[0-9]+/mcp' "$1" | head -n 1 || true)
     [ -z "$url" ] || { printf '%s\n' "$url"; return; }
     tries=$((tries - 1))
     sleep 0.1
@@ -50,11 +51,13 @@ mkdir -p docs
 {
   printf '# Conformance\n\nWritten by `tests/scripts/record-conformance.sh`; not edited by hand.\n\n'
   printf 'The official conformance suite %s runs through one mcpg (single node) to the test upstream of this\n' "$suite"
-  printf 'repository, without prefixes. Numbers are checks; a scenario that is not scored is listed too.\n'
+  printf 'repository, without prefixes. Numbers are checks; a scenario that is not scored is listed too. Below\n'
+  printf 'each table stands every check that failed or warned.\n'
   for revision in 2025-11-25 2026-07-28; do
     printf '\n## %s\n\n' "$revision"
     code=0
     tests/scripts/conformance.sh --markdown "$url" "$revision" "$work/$revision" || code=$?
+    [ "$code" -ne 2 ] || exit 2
     [ "$revision" != 2025-11-25 ] || legacy=$code
   done
 } >"$work/conformance.md"

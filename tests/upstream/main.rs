@@ -13,6 +13,7 @@ mod listeners;
 mod options;
 mod prompts;
 mod resources;
+mod response_stream;
 mod sessions;
 mod state;
 mod stats;

@@ -3,7 +3,6 @@
 use std::{
     collections::{BTreeSet, HashMap},
     sync::{Arc, Mutex, MutexGuard, PoisonError},
-    time::Duration,
 };
 
 use futures_util::{Stream, stream::poll_fn};
@@ -14,41 +13,19 @@ use rmcp::{
         local::{LocalSessionHandle, LocalSessionManager, LocalSessionManagerError, SessionError},
     },
 };
-use tokio::sync::{mpsc::Receiver, watch};
+use tokio::sync::{
+    mpsc::{self, Receiver},
+    watch,
+};
 
-use crate::{listeners::Listeners, stats::Stats};
+use crate::{
+    listeners::Listeners,
+    response_stream::{RETRY, ResponseStream, interleave},
+    stats::Stats,
+};
 
-/// Messages a stream keeps for a client that comes back.
+/// Messages a stream keeps for a client that comes back, and log messages that wait for one that does not read.
 const CHANNEL_CAPACITY: usize = 256;
-/// How long clients are told to wait before they come back to a closed stream.
-const RETRY: Duration = Duration::from_millis(200);
-
-/// The response stream of one request, as found among the request's extensions.
-#[derive(Clone, Debug)]
-pub(crate) struct ResponseStream {
-    handle: LocalSessionHandle,
-    http_request_id: u64,
-    resumed: watch::Receiver<BTreeSet<u64>>,
-}
-
-impl ResponseStream {
-    /// Closes the stream under the client and waits until the client resumed it.
-    ///
-    /// The library forgets a stream once its response is sent, so the response must not be sent to nobody.
-    pub(crate) async fn close_until_resumed(mut self) -> Result<(), SessionError> {
-        self.handle
-            .close_sse_stream(self.http_request_id, Some(RETRY))
-            .await?;
-        let waited = self
-            .resumed
-            .wait_for(|resumed| resumed.contains(&self.http_request_id))
-            .await;
-        waited
-            .map(|_| ())
-            .map_err(|_| SessionError::SessionServiceTerminated)
-    }
-}
-
 /// Session manager that counts what it creates and closes.
 #[derive(Debug)]
 pub(crate) struct CountedSessions {
@@ -157,6 +134,7 @@ impl SessionManager for CountedSessions {
         let handle = self.handle(id).await?;
         let receiver = handle.establish_request_wise_channel().await?;
         let resumed = self.lock_resumptions().get(id).map(watch::Sender::subscribe);
+        let (notifications, received_notifications) = mpsc::channel(CHANNEL_CAPACITY);
         if let (ClientJsonRpcMessage::Request(request), Some(http_request_id), Some(resumed)) =
             (&mut message, receiver.http_request_id, resumed)
         {
@@ -164,11 +142,12 @@ impl SessionManager for CountedSessions {
                 handle: handle.clone(),
                 http_request_id,
                 resumed,
+                notifications,
             };
             request.request.extensions_mut().insert(stream);
         }
         handle.push_message(message, receiver.http_request_id).await?;
-        Ok(stream_of(receiver.inner))
+        Ok(interleave(receiver.inner, received_notifications))
     }
 
     async fn accept_message(&self, id: &SessionId, message: ClientJsonRpcMessage) -> Result<(), Self::Error> {

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use rmcp::{
     ErrorData,
-    model::{LoggingLevel, LoggingMessageNotificationParam},
+    model::{LoggingLevel, LoggingMessageNotification, LoggingMessageNotificationParam},
 };
 use serde_json::{Value, json};
 
@@ -12,7 +12,7 @@ use super::simple::report_progress;
 use crate::{
     call::{Call, ToolResult, internal, text_result},
     listeners::{ChangedList, severity},
-    sessions::ResponseStream,
+    response_stream::ResponseStream,
 };
 
 /// Pause between two notifications, so that a client sees them arrive one by one.
@@ -88,7 +88,22 @@ async fn log(call: &Call<'_>, level: LoggingLevel, text: &str) {
     };
     if wanted {
         let message = LoggingMessageNotificationParam::new(level, json!(text)).with_logger("upstream");
-        let _ = call.context.peer.notify_logging_message(message).await;
+        send(call, message).await;
+    }
+}
+
+/// Sends a log message on the stream of the call, because it belongs to the call.
+async fn send(call: &Call<'_>, message: LoggingMessageNotificationParam) {
+    match call.context.extensions.get::<ResponseStream>() {
+        Some(stream) => {
+            stream
+                .notify(LoggingMessageNotification::new(message).into())
+                .await;
+        }
+        // Without a session there is no other stream, and the library takes this one.
+        None => {
+            let _ = call.context.peer.notify_logging_message(message).await;
+        }
     }
 }
 

@@ -157,13 +157,13 @@ async fn question(ask: &Ask, params: &Params, caller: &Caller) -> Result<Asked, 
         "requestedSchema": ask.schema,
     });
     match caller.version.era() {
-        Era::Modern => modern_question(request, params, caller),
+        Era::Modern => modern_question(&request, params, caller),
         Era::Legacy => legacy_question(request, caller).await,
     }
 }
 
 /// The modern era asks by answering: the client calls again with what the user said.
-fn modern_question(request: Value, params: &Params, caller: &Caller) -> Result<Asked, CallError> {
+fn modern_question(request: &Value, params: &Params, caller: &Caller) -> Result<Asked, CallError> {
     if let Some(answer) = params.input_responses.get(ASKED) {
         return Ok(accepted(answer));
     }

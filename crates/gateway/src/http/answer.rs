@@ -4,12 +4,11 @@ use http::{Response, StatusCode};
 use mcpg_mcp::error::ErrorObject;
 use mcpg_mcp::id::RequestId;
 use mcpg_mcp::version::Era;
-use tokio::sync::mpsc;
 
 use super::body::{EventBody, ResponseBody, event};
 use super::respond;
 use super::service::Frontend;
-use crate::router::{Final, Output};
+use crate::router::{Call, Final, Output};
 
 impl Frontend {
     /// The response to a request whose call was just started.
@@ -20,15 +19,15 @@ impl Frontend {
         &self,
         era: Era,
         id: &RequestId,
-        mut call: mpsc::Receiver<Output>,
+        mut call: Call,
     ) -> Response<ResponseBody> {
-        match tokio::time::timeout(self.upgrade_after, call.recv()).await {
-            Ok(Some(Output::Answer(answer))) => whole(era, answer),
+        match tokio::time::timeout(self.upgrade_after, call.next()).await {
+            Ok(Some(Output::Answer(answer))) => whole(era, *answer),
             Ok(Some(Output::Event(message))) => {
-                respond::events(EventBody::new(vec![event(&message)], vec![call]))
+                respond::events(EventBody::new(&[event(&message)], vec![call]))
             }
             // Nobody waits for an answer any more, and none may be sent: a stream that ends without one.
-            Ok(Some(Output::Cancelled)) => respond::events(EventBody::new(Vec::new(), Vec::new())),
+            Ok(Some(Output::Cancelled)) => respond::events(EventBody::new(&[], Vec::new())),
             Ok(Some(Output::SessionClosed)) => {
                 let why = ErrorObject::invalid_request("the session was closed while the request ran");
                 respond::error(StatusCode::NOT_FOUND, Some(id), &why)
@@ -37,7 +36,7 @@ impl Frontend {
                 let why = ErrorObject::internal("the call ended without an answer");
                 respond::error(StatusCode::INTERNAL_SERVER_ERROR, Some(id), &why)
             }
-            Err(_) => respond::events(EventBody::new(Vec::new(), vec![call])),
+            Err(_) => respond::events(EventBody::new(&[], vec![call])),
         }
     }
 }

@@ -9,19 +9,18 @@ use mcpg_mcp::envelope::{InvalidMessage, Message};
 use mcpg_mcp::era::{EraHeaders, decide_batch, no_batches};
 use mcpg_mcp::error::ErrorObject;
 use mcpg_mcp::write;
-use tokio::sync::mpsc;
 use tokio::time::Instant;
 
 use super::body::{EventBody, ResponseBody, event};
 use super::legacy::{Refused, client_of, version_of};
 use super::respond;
 use super::service::Frontend;
-use crate::router::{ClientRequest, Output, SessionRef};
+use crate::router::{Call, ClientRequest, Output, SessionRef};
 
 /// The answers of a batch while they come in.
 struct Gathering {
     done: Vec<Bytes>,
-    running: Vec<mpsc::Receiver<Output>>,
+    running: Vec<Call>,
 }
 
 impl Frontend {
@@ -104,15 +103,16 @@ impl Frontend {
 
 impl Gathering {
     fn into_stream(self) -> Response<ResponseBody> {
-        respond::events(EventBody::new(self.done.iter().map(event).collect(), self.running))
+        let done: Vec<Bytes> = self.done.iter().map(event).collect();
+        respond::events(EventBody::new(&done, self.running))
     }
 }
 
 /// The next output of any call; a call that sends its last one is removed.
-async fn next(running: &mut Vec<mpsc::Receiver<Output>>) -> Option<Output> {
+async fn next(running: &mut Vec<Call>) -> Option<Output> {
     poll_fn(|ctx| {
         for at in 0..running.len() {
-            if let Poll::Ready(output) = running[at].poll_recv(ctx) {
+            if let Poll::Ready(output) = running[at].poll_next(ctx) {
                 if !matches!(output, Some(Output::Event(_))) {
                     running.swap_remove(at);
                 }

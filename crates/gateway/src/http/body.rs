@@ -8,9 +8,8 @@ use bytes::Bytes;
 use http_body::{Body, Frame, SizeHint};
 use http_body_util::{Either, Full};
 use mcpg_mcp::sse;
-use tokio::sync::mpsc;
 
-use crate::router::Output;
+use crate::router::{Call, Output};
 
 /// The body of every response.
 pub(super) type ResponseBody = Either<Full<Bytes>, EventBody>;
@@ -20,12 +19,14 @@ pub(super) type ResponseBody = Either<Full<Bytes>, EventBody>;
 pub(crate) struct EventBody {
     /// The event that made the response a stream.
     first: Option<Bytes>,
-    calls: Vec<mpsc::Receiver<Output>>,
+    calls: Vec<Call>,
 }
 
 impl EventBody {
     /// Starts with `first` and goes on with what the calls send, until each of them has ended.
-    pub(super) fn new(first: Vec<Bytes>, calls: Vec<mpsc::Receiver<Output>>) -> Self {
+    pub(super) fn new(first: &[Bytes], mut calls: Vec<Call>) -> Self {
+        // Events must flow to the executor's end even while the client's connection takes no more bytes.
+        calls.iter_mut().for_each(Call::run_on);
         let first = if first.is_empty() { None } else { Some(first.concat().into()) };
         Self { first, calls }
     }
@@ -49,7 +50,7 @@ impl Body for EventBody {
         }
         let mut at = 0;
         while at < self.calls.len() {
-            match self.calls[at].poll_recv(ctx) {
+            match self.calls[at].poll_next(ctx) {
                 Poll::Ready(Some(Output::Event(message))) => {
                     return Poll::Ready(Some(Ok(Frame::data(event(&message)))));
                 }

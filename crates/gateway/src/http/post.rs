@@ -1,5 +1,7 @@
 //! POST: reads the body, decides the era, and hands on.
 
+use std::time::Duration;
+
 use bytes::Bytes;
 use http::header::CONTENT_LENGTH;
 use http::{HeaderMap, Request, Response, StatusCode};
@@ -15,6 +17,8 @@ use super::service::Frontend;
 
 /// How deeply JSON may be nested. Generous for arguments, and far from any parser's stack.
 const MAX_DEPTH: usize = 128;
+/// How long a client may take to send the body of a request.
+const BODY_TIMEOUT: Duration = Duration::from_secs(30);
 
 impl Frontend {
     /// Answers a POST.
@@ -85,12 +89,16 @@ impl Frontend {
         if announced.is_some_and(|length| length > self.max_body as u64) {
             return Err(too_large());
         }
-        match Limited::new(body, self.max_body).collect().await {
-            Ok(collected) => Ok(collected.to_bytes()),
-            Err(error) if error.is::<LengthLimitError>() => Err(too_large()),
-            Err(error) => Err(Box::new(respond::refusal(
+        match tokio::time::timeout(BODY_TIMEOUT, Limited::new(body, self.max_body).collect()).await {
+            Ok(Ok(collected)) => Ok(collected.to_bytes()),
+            Ok(Err(error)) if error.is::<LengthLimitError>() => Err(too_large()),
+            Ok(Err(error)) => Err(Box::new(respond::refusal(
                 StatusCode::BAD_REQUEST,
                 &format!("the body could not be read: {error}"),
+            ))),
+            Err(_) => Err(Box::new(respond::refusal(
+                StatusCode::REQUEST_TIMEOUT,
+                "the body did not arrive in time",
             ))),
         }
     }

@@ -7,7 +7,6 @@ use bytes::Bytes;
 use http::{Method, Request, Response, StatusCode};
 use http_body::Body;
 use mcpg_config::app::Server;
-use mcpg_mcp::content;
 use mcpg_mcp::era::{EraHeaders, decide_without_body};
 use tracing::debug;
 
@@ -79,9 +78,6 @@ impl Frontend {
     /// A GET would open a stream of messages that belong to no request; there are none yet. A session that does not
     /// exist is reported first, so that a client whose session is gone learns of it here too.
     async fn get<B>(&self, request: &Request<B>) -> Response<ResponseBody> {
-        if let Err(status) = content::check_get_accept(request.headers()) {
-            return respond::refusal(status, "a GET must accept text/event-stream");
-        }
         match self.require_session(request).await {
             Ok(_) => respond::method_not_allowed("POST, DELETE"),
             Err(response) => response,

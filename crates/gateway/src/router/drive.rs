@@ -31,7 +31,7 @@ pub(crate) enum Output {
     /// A notification or a request to the client, as a whole JSON-RPC message.
     Event(Bytes),
     /// The call's only answer; nothing follows.
-    Answer(Final),
+    Answer(Box<Final>),
     /// The client cancelled the call: there is no answer.
     Cancelled,
     /// The session was closed while the call ran.
@@ -118,6 +118,12 @@ enum Ended {
     Abandoned,
 }
 
+/// A call whose end is decided, but not told yet.
+pub(super) struct Decided {
+    running: Running,
+    ended: Ended,
+}
+
 struct Running {
     driver: Driver,
     pending: HashMap<RequestId, oneshot::Sender<Answer>>,
@@ -126,45 +132,52 @@ struct Running {
 }
 
 impl Driver {
-    /// Runs the call to its end.
+    /// Runs the call until it is decided how it ends.
+    ///
+    /// The caller then lets go of the call - where it had not ended, its executor cancels - and tells the client with
+    /// [`Decided::tell`]. The call comes by reference because a future that is handed on by value is copied.
     pub(super) async fn run(
         self,
-        call: impl Future<Output = Outcome>,
+        call: Pin<&mut (impl Future<Output = Outcome> + Send)>,
         mut events: mpsc::Receiver<Event>,
         mut control: mpsc::Receiver<Control>,
-    ) {
+    ) -> Decided {
         let deadline = Box::pin(tokio::time::sleep(self.patience.silence));
         let mut running = Running { driver: self, pending: HashMap::new(), deadline, connected: true };
-        let ended = {
-            let mut call = std::pin::pin!(call);
-            loop {
-                tokio::select! {
-                    // Events first: they were sent before the outcome and must not be overtaken by it.
-                    biased;
-                    Some(event) = events.recv() => running.pass_on(event).await,
-                    outcome = &mut call => {
-                        while let Ok(event) = events.try_recv() {
-                            running.pass_on(event).await;
-                        }
-                        break Ended::Outcome(outcome);
+        let mut call = call;
+        let ended = loop {
+            tokio::select! {
+                // Events first: they were sent before the outcome and must not be overtaken by it.
+                biased;
+                Some(event) = events.recv() => running.pass_on(event).await,
+                outcome = &mut call => {
+                    while let Ok(event) = events.try_recv() {
+                        running.pass_on(event).await;
                     }
-                    Some(control) = control.recv() => match control {
-                        Control::Cancel => break Ended::Cancelled,
-                        Control::CloseSession => break Ended::SessionClosed,
-                        Control::Answer(question, answer) => running.answered(&question, answer),
-                    },
-                    () = &mut running.deadline => break Ended::Outcome(Err(running.timed_out().into())),
-                    () = running.driver.output.closed(), if running.connected => {
-                        if running.driver.disconnect == Disconnect::Cancel {
-                            break Ended::Abandoned;
-                        }
-                        running.lose_client();
+                    break Ended::Outcome(outcome);
+                }
+                Some(control) = control.recv() => match control {
+                    Control::Cancel => break Ended::Cancelled,
+                    Control::CloseSession => break Ended::SessionClosed,
+                    Control::Answer(question, answer) => running.answered(&question, answer),
+                },
+                () = &mut running.deadline => break Ended::Outcome(Err(running.timed_out().into())),
+                () = running.driver.output.closed(), if running.connected => {
+                    if running.driver.disconnect == Disconnect::Cancel {
+                        break Ended::Abandoned;
                     }
+                    running.lose_client();
                 }
             }
-            // Leaving this block drops the call: where it had not ended, the executor cancels now.
         };
-        running.finish(ended).await;
+        Decided { running, ended }
+    }
+}
+
+impl Decided {
+    /// Tells the client how its call ended, if it is still there.
+    pub(super) async fn tell(self) {
+        self.running.finish(self.ended).await;
     }
 }
 
@@ -253,7 +266,7 @@ impl Running {
             self.driver.live.end(session, &self.driver.id);
         }
         let last = match ended {
-            Ended::Outcome(outcome) => Output::Answer(answer(&self.driver.id, outcome)),
+            Ended::Outcome(outcome) => Output::Answer(Box::new(answer(&self.driver.id, outcome))),
             Ended::Cancelled => Output::Cancelled,
             Ended::SessionClosed => Output::SessionClosed,
             Ended::Abandoned => return,

@@ -27,15 +27,18 @@ impl Router {
             ("tools/call", _) => self.call_tool(require(params)?, client, caller).await,
             ("prompts/get", _) => self.get_prompt(require(params)?, client, caller).await,
             ("resources/read", _) => self.read_resource(require(params)?, client, caller).await,
-            ("completion/complete", _) => self.complete(require(params)?, client, caller).await,
+            // Boxed: what is rare must not make every call's future larger.
+            ("completion/complete", _) => Box::pin(self.complete(require(params)?, client, caller)).await,
             ("server/discover", Era::Modern) => Ok(self.discover()),
             ("ping", Era::Legacy) => Ok(empty()),
-            ("logging/setLevel", Era::Legacy) => self.set_level(&require(params)?, client, caller).await,
+            ("logging/setLevel", Era::Legacy) => {
+                Box::pin(self.set_level(&require(params)?, client)).await
+            }
             ("resources/subscribe", Era::Legacy) => {
-                self.subscribe("resources/subscribe", require(params)?, client, caller).await
+                Box::pin(self.subscribe("resources/subscribe", require(params)?, client, caller)).await
             }
             ("resources/unsubscribe", Era::Legacy) => {
-                self.subscribe("resources/unsubscribe", require(params)?, client, caller).await
+                Box::pin(self.subscribe("resources/unsubscribe", require(params)?, client, caller)).await
             }
             ("initialize", Era::Legacy) => {
                 Err(ErrorObject::invalid_request("this session is initialized already").into())

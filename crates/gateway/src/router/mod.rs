@@ -1,5 +1,6 @@
 //! Where clients and executors meet: what is offered, who executes a request, and the calls that run.
 
+mod call;
 mod catalogue;
 mod completion;
 mod core;
@@ -17,6 +18,7 @@ mod resources;
 mod sessions;
 mod start;
 
+pub(crate) use call::Call;
 pub(crate) use catalogue::Kind;
 pub(crate) use core::{Router, RouterSettings};
 pub(crate) use drive::{Final, Output};

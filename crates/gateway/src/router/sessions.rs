@@ -49,18 +49,30 @@ impl Router {
     ) -> Result<Session, CallError> {
         let session = client.session.as_ref().ok_or_else(|| ErrorObject::internal("no client session"))?;
         let name = &self.members[at].0.name;
-        if gone.is_none() {
-            if let Some(known) = recorded(&session.record, name)? {
-                return Ok(known);
-            }
+        if gone.is_none()
+            && let Some(known) = recorded(&session.record, name)?
+        {
+            return Ok(known);
         }
+        // Boxed: opening is rare, and its future large.
+        Box::pin(self.open_and_record(at, session, client, gone)).await
+    }
+
+    async fn open_and_record(
+        &self,
+        at: usize,
+        session: &SessionRef,
+        client: &Client,
+        gone: Option<&Session>,
+    ) -> Result<Session, CallError> {
+        let name = &self.members[at].0.name;
         let opening = self.openings.of(&session.id, at);
         let _one_at_a_time = opening.lock().await;
         let record = self.sessions.change(&session.id, |_| false).await.map_err(session_error)?;
-        if let Some(known) = recorded(&record, name)? {
-            if Some(&known) != gone {
-                return Ok(known);
-            }
+        if let Some(known) = recorded(&record, name)?
+            && Some(&known) != gone
+        {
+            return Ok(known);
         }
         let fresh = self.open(at, session, &record, client).await?;
         self.record_opened(at, session, fresh, gone).await
@@ -135,7 +147,6 @@ impl Router {
         &self,
         params: &RawValue,
         client: &Client,
-        caller: &Caller,
     ) -> Result<Box<RawValue>, CallError> {
         let level = Object::parse(params)
             .ok()
@@ -152,7 +163,6 @@ impl Router {
             })
             .await
             .map_err(session_error)?;
-        let _ = caller;
         for (at, (federation, _)) in self.members.iter().enumerate() {
             if let Some(upstream_session) = recorded(&record, &federation.name)? {
                 self.send_level(at, &upstream_session, &level, client).await;
@@ -216,7 +226,6 @@ fn read(raw: &RawValue) -> Result<Session, ErrorObject> {
 }
 
 /// What a failure of the session directory means inside a call.
-#[expect(clippy::needless_pass_by_value, reason = "the shape that map_err wants")]
 pub(super) fn session_error(error: SessionError) -> CallError {
     match error {
         SessionError::Unknown => ErrorObject::internal_with_reason("session_closed", "the session was closed"),

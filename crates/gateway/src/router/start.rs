@@ -1,5 +1,6 @@
 //! Starts calls.
 
+use std::pin::pin;
 use std::sync::Arc;
 
 use mcpg_capabilities::sessions::{SessionId, SessionRecord};
@@ -13,8 +14,9 @@ use mcpg_mcp::version::{Era, ProtocolVersion};
 use serde_json::value::RawValue;
 use tokio::sync::mpsc;
 
+use super::call::Call;
 use super::core::Router;
-use super::drive::{Asks, Disconnect, Driver, EVENT_QUEUE, LogFilter, Output};
+use super::drive::{Asks, Disconnect, Driver, EVENT_QUEUE, LogFilter};
 use crate::exchange::{Caller, EventSink};
 
 /// How many cancels and answers wait for a busy driver.
@@ -83,7 +85,7 @@ impl Client {
 }
 
 impl Router {
-    /// Starts a call and returns what it sends to its client.
+    /// Starts a call. It runs while the returned [`Call`] is polled, and by itself once that is dropped.
     ///
     /// # Errors
     /// The JSON-RPC error for an id that is still in use in the session.
@@ -91,16 +93,16 @@ impl Router {
         self: &Arc<Self>,
         request: ClientRequest,
         client: Client,
-    ) -> Result<mpsc::Receiver<Output>, ErrorObject> {
+    ) -> Result<Call, ErrorObject> {
         let (output, outputs) = mpsc::channel(EVENT_QUEUE);
         let (control, controls) = mpsc::channel(CONTROL_QUEUE);
-        if let Some(session) = &client.session {
-            if !self.live.begin(&session.id, &request.id, control.clone()) {
-                return Err(ErrorObject::invalid_request(format!(
-                    "id {} is still in use by a running request of this session",
-                    request.id
-                )));
-            }
+        if let Some(session) = &client.session
+            && !self.live.begin(&session.id, &request.id, control.clone())
+        {
+            return Err(ErrorObject::invalid_request(format!(
+                "id {} is still in use by a running request of this session",
+                request.id
+            )));
         }
         let driver = Driver {
             id: request.id,
@@ -119,7 +121,7 @@ impl Router {
         };
         let (sink, events) = EventSink::new(EVENT_QUEUE);
         let router = Arc::clone(self);
-        self.calls.spawn(async move {
+        let work = Box::pin(async move {
             let caller = Caller {
                 version: client.version,
                 capabilities: Arc::clone(&client.capabilities),
@@ -128,10 +130,13 @@ impl Router {
                 progress_token: progress_token(request.params.as_deref()),
                 events: sink,
             };
-            let call = router.execute(&request.method, request.params, &client, &caller);
-            driver.run(call, events, controls).await;
+            let decided = {
+                let call = pin!(router.execute(&request.method, request.params, &client, &caller));
+                driver.run(call, events, controls).await
+            };
+            decided.tell().await;
         });
-        Ok(outputs)
+        Ok(Call::new(work, outputs, self.calls.clone()))
     }
 }
 

@@ -8,12 +8,12 @@ use tokio::time::timeout;
 use super::body;
 use super::cancel::CancelGuard;
 use super::conversation::Conversation;
+use super::core::Upstream;
 use super::error::UpstreamError;
 use super::params;
 use super::peer::Peer;
 use super::refusal;
 use super::session::Via;
-use super::upstream::Upstream;
 use crate::exchange::{Caller, Outgoing};
 
 impl Upstream {
@@ -58,11 +58,13 @@ impl Upstream {
     ) -> Result<(), UpstreamError> {
         match via {
             Via::Session(session) => {
-                self.post_message(Peer::Legacy(session), write::notification(method, params)).await
+                self.post_message(Peer::Legacy(session), write::notification(method, params))
+                    .await
             }
             Via::Shared => {
                 let session = self.shared_session(None).await?;
-                self.post_message(Peer::Legacy(&session), write::notification(method, params)).await
+                self.post_message(Peer::Legacy(&session), write::notification(method, params))
+                    .await
             }
             Via::Modern => {
                 let peer = self.modern_peer().ok_or_else(no_modern)?;
@@ -71,11 +73,7 @@ impl Upstream {
         }
     }
 
-    async fn send_shared(
-        &self,
-        request: &Outgoing,
-        caller: &Caller,
-    ) -> Result<Box<RawValue>, UpstreamError> {
+    async fn send_shared(&self, request: &Outgoing, caller: &Caller) -> Result<Box<RawValue>, UpstreamError> {
         let session = self.shared_session(None).await?;
         match self.send(Peer::Legacy(&session), request, caller).await {
             Err(UpstreamError::SessionGone) => {
@@ -101,17 +99,28 @@ impl Upstream {
                 let params = params::modern(params, version, caller, &self.gateway, token);
                 write::request(&id, request.method, Some(&params))
             }
-            Peer::Opening | Peer::Legacy(_) => {
-                write::request(&id, request.method, params::legacy(params, caller, token).as_deref())
-            }
+            Peer::Opening | Peer::Legacy(_) => write::request(
+                &id,
+                request.method,
+                params::legacy(params, caller, token).as_deref(),
+            ),
         };
         let mut headers = self.http.post_headers();
         peer.add_headers(&mut headers);
-        peer.add_request_headers(&mut headers, request.method, request.name.as_deref(), &request.parameter_headers);
+        peer.add_request_headers(
+            &mut headers,
+            request.method,
+            request.name.as_deref(),
+            &request.parameter_headers,
+        );
         let cancel = CancelGuard::new(self, peer, &id);
         let response = self.http.post(headers, body).await;
         let result = match response {
-            Ok(response) => Conversation::new(self, peer, Some(&id), Some(caller)).read(response).await,
+            Ok(response) => {
+                Conversation::new(self, peer, Some(&id), Some(caller))
+                    .read(response)
+                    .await
+            }
             Err(error) => Err(error),
         };
         cancel.answered();
@@ -136,7 +145,12 @@ impl Upstream {
             body::discard(response.into_body()).await;
             Ok(())
         });
-        posted.await.unwrap_or_else(|_| Err(UpstreamError::lost(format!("not accepted within {} ms", limit.as_millis()))))
+        posted.await.unwrap_or_else(|_| {
+            Err(UpstreamError::lost(format!(
+                "not accepted within {} ms",
+                limit.as_millis()
+            )))
+        })
     }
 }
 

@@ -9,8 +9,8 @@ use tokio::runtime::Handle;
 use tokio::time::timeout;
 
 use super::body;
+use super::core::Upstream;
 use super::peer::Peer;
-use super::upstream::Upstream;
 
 /// Dropped before [`CancelGuard::answered`], it sends `notifications/cancelled`, once and in the background.
 ///
@@ -25,7 +25,11 @@ pub(super) struct CancelGuard<'a> {
 impl<'a> CancelGuard<'a> {
     pub(super) fn new(upstream: &'a Upstream, peer: Peer<'a>, id: &'a RequestId) -> Self {
         let cancellable = matches!(peer, Peer::Legacy(_));
-        Self { upstream, peer, id: cancellable.then_some(id) }
+        Self {
+            upstream,
+            peer,
+            id: cancellable.then_some(id),
+        }
     }
 
     /// The exchange is over, there is nothing left to cancel.
@@ -38,7 +42,9 @@ impl Drop for CancelGuard<'_> {
     fn drop(&mut self) {
         let Some(id) = self.id else { return };
         // Without a runtime the whole process is on its way out.
-        let Ok(runtime) = Handle::try_current() else { return };
+        let Ok(runtime) = Handle::try_current() else {
+            return;
+        };
         let params = RawValue::from_string(format!(r#"{{"requestId":{}}}"#, id.as_json()))
             .expect("the JSON of an id inside an object is JSON");
         let message = write::notification("notifications/cancelled", Some(&params));

@@ -8,10 +8,10 @@ use http::header::{ACCEPT, CONTENT_TYPE, USER_AGENT};
 use http::{HeaderMap, HeaderValue, Method, Request, Response, Uri};
 use http_body_util::Full;
 use hyper::body::Incoming;
-use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
-use hyper_util::client::legacy::{Client, connect::HttpConnector};
+use hyper_util::client::legacy::Client;
 use hyper_util::rt::{TokioExecutor, TokioTimer};
 
+use super::connector::Connector;
 use super::error::{UpstreamError, chain};
 use super::settings::Settings;
 
@@ -22,7 +22,7 @@ const IDLE: Duration = Duration::from_secs(4);
 const MAX_IDLE: usize = 64;
 
 pub(super) struct HttpClient {
-    client: Client<HttpsConnector<HttpConnector>, Full<Bytes>>,
+    client: Client<Connector, Full<Bytes>>,
     url: Uri,
     /// What every POST carries, the configured headers among it.
     post: HeaderMap,
@@ -32,17 +32,6 @@ pub(super) struct HttpClient {
 
 impl HttpClient {
     pub(super) fn new(settings: &Settings) -> Self {
-        let mut tcp = HttpConnector::new();
-        tcp.enforce_http(false);
-        // Without it small requests wait for the acknowledgement of earlier ones.
-        tcp.set_nodelay(true);
-        tcp.set_connect_timeout(Some(settings.connect_timeout));
-        tcp.set_keepalive(Some(Duration::from_secs(15)));
-        let connector = HttpsConnectorBuilder::new()
-            .with_tls_config(settings.tls.clone())
-            .https_or_http()
-            .enable_http1()
-            .wrap_connector(tcp);
         // `retry_canceled_requests` stays on: hyper hands a request back for that retry only when the connection's
         // task never took it out of its queue, that is, when not one byte of it was written. A request that was
         // begun ends with an error that carries no request, and is never repeated.
@@ -51,14 +40,25 @@ impl HttpClient {
             .pool_idle_timeout(IDLE)
             .pool_max_idle_per_host(MAX_IDLE)
             .retry_canceled_requests(true)
-            .build(connector);
+            .build(Connector::new(settings));
         let mut get = settings.headers.clone();
         get.insert(ACCEPT, HeaderValue::from_static("text/event-stream"));
-        get.entry(USER_AGENT).or_insert(HeaderValue::from_static(concat!("mcpg/", env!("CARGO_PKG_VERSION"))));
+        get.entry(USER_AGENT).or_insert(HeaderValue::from_static(concat!(
+            "mcpg/",
+            env!("CARGO_PKG_VERSION")
+        )));
         let mut post = get.clone();
-        post.insert(ACCEPT, HeaderValue::from_static("application/json, text/event-stream"));
+        post.insert(
+            ACCEPT,
+            HeaderValue::from_static("application/json, text/event-stream"),
+        );
         post.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
-        Self { client, url: settings.url.clone(), post, get }
+        Self {
+            client,
+            url: settings.url.clone(),
+            post,
+            get,
+        }
     }
 
     /// The headers of a POST, to be completed.
@@ -71,7 +71,11 @@ impl HttpClient {
         self.get.clone()
     }
 
-    pub(super) async fn post(&self, headers: HeaderMap, body: Bytes) -> Result<Response<Incoming>, UpstreamError> {
+    pub(super) async fn post(
+        &self,
+        headers: HeaderMap,
+        body: Bytes,
+    ) -> Result<Response<Incoming>, UpstreamError> {
         self.send(Method::POST, headers, body).await
     }
 
@@ -108,7 +112,10 @@ impl HttpClient {
 fn never_written(error: &(dyn Error + 'static)) -> bool {
     let mut next = Some(error);
     while let Some(error) = next {
-        if error.downcast_ref::<hyper::Error>().is_some_and(hyper::Error::is_canceled) {
+        if error
+            .downcast_ref::<hyper::Error>()
+            .is_some_and(hyper::Error::is_canceled)
+        {
             return true;
         }
         next = error.source();

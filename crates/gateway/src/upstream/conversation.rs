@@ -7,11 +7,11 @@ use mcpg_mcp::object::Object;
 use serde_json::value::RawValue;
 use tracing::debug;
 
+use super::core::Upstream;
 use super::error::UpstreamError;
 use super::peer::Peer;
 use super::questions::{Asked, Questions};
 use super::signals::Lists;
-use super::upstream::Upstream;
 use crate::exchange::Caller;
 
 /// How a request ended.
@@ -34,7 +34,13 @@ impl<'a> Conversation<'a> {
         id: Option<&'a RequestId>,
         caller: Option<&'a Caller>,
     ) -> Self {
-        Self { upstream, peer, id, caller, questions: Questions::default() }
+        Self {
+            upstream,
+            peer,
+            id,
+            caller,
+            questions: Questions::default(),
+        }
     }
 
     pub(super) fn id(&self) -> Option<&'a RequestId> {
@@ -46,8 +52,9 @@ impl<'a> Conversation<'a> {
     /// # Errors
     /// `Protocol` for what is no JSON-RPC.
     pub(super) async fn hear(&mut self, body: &[u8]) -> Result<Option<Answered>, UpstreamError> {
-        let incoming = parse(body)
-            .map_err(|invalid| UpstreamError::protocol(format!("the upstream sent no JSON-RPC: {invalid}")))?;
+        let incoming = parse(body).map_err(|invalid| {
+            UpstreamError::protocol(format!("the upstream sent no JSON-RPC: {invalid}"))
+        })?;
         match incoming {
             Incoming::Single(message) => Ok(self.take(message).await),
             Incoming::Batch(messages) => {
@@ -74,7 +81,10 @@ impl<'a> Conversation<'a> {
         // An error without id is about the only request that this can be about.
         let unnamed = response.id.is_none() && self.id.is_some();
         if !unnamed && response.id.as_ref() != self.id {
-            debug!(message = "An upstream answered a request that was not asked here.", upstream = self.upstream.name());
+            debug!(
+                message = "An upstream answered a request that was not asked here.",
+                upstream = self.upstream.name()
+            );
             return None;
         }
         Some(match response.outcome {
@@ -87,7 +97,10 @@ impl<'a> Conversation<'a> {
         if !matches!(self.peer, Peer::Legacy(_)) {
             // A modern server must not ask this way, and there is no way to answer. Before a session is open there
             // is no session to answer in.
-            debug!(message = "An upstream asked where it may not.", upstream = self.upstream.name());
+            debug!(
+                message = "An upstream asked where it may not.",
+                upstream = self.upstream.name()
+            );
             return;
         }
         let asked = Asked {

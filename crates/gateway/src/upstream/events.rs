@@ -28,7 +28,13 @@ pub(super) enum Next {
 impl EventStream {
     /// Reads events of at most `limit` bytes each.
     pub(super) fn new(body: Incoming, limit: usize) -> Self {
-        Self { body, decoder: Decoder::new(limit), limit, ready: VecDeque::new(), decoded: Vec::new() }
+        Self {
+            body,
+            decoder: Decoder::new(limit),
+            limit,
+            ready: VecDeque::new(),
+            decoded: Vec::new(),
+        }
     }
 
     /// Waits for the next event.
@@ -65,7 +71,10 @@ pub(super) enum Content {
 
 impl Content {
     pub(super) fn of(headers: &HeaderMap) -> Self {
-        let value = headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
+        let value = headers
+            .get(CONTENT_TYPE)
+            .and_then(|value| value.to_str().ok())
+            .unwrap_or_default();
         let kind = value.split(';').next().unwrap_or_default().trim();
         if kind.eq_ignore_ascii_case("application/json") {
             Self::Json

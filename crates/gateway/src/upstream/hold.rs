@@ -7,13 +7,13 @@ use serde_json::value::RawValue;
 use tokio::time::{sleep, timeout};
 use tracing::warn;
 
+use super::core::Upstream;
 use super::error::UpstreamError;
 use super::listen::Streams;
 use super::peer::Peer;
 use super::probe::Found;
 use super::signals::{List, Lists};
 use super::state::Offer;
-use super::upstream::Upstream;
 
 /// The lists are read when the streams that report changes are open, so that no change falls between the two; a
 /// stream that takes longer than this is not waited for.
@@ -71,7 +71,10 @@ impl Upstream {
             if let Err(parting) = reading.read(lists).await {
                 return parting;
             }
-            self.publish(reading.legacy.clone().map(Arc::new), reading.modern.clone().map(Arc::new));
+            self.publish(
+                reading.legacy.clone().map(Arc::new),
+                reading.modern.clone().map(Arc::new),
+            );
             tokio::select! {
                 () = self.signals.lists_have_changed() => sleep(self.settings.timing.debounce).await,
                 () = sleep(self.settings.timing.request), if !reading.failed.is_empty() => {}
@@ -86,10 +89,20 @@ impl Reading<'_> {
     async fn read(&mut self, lists: Lists) -> Result<(), Parting> {
         let before = std::mem::take(&mut self.failed);
         let (upstream, import) = (self.upstream, self.upstream.settings.import);
-        let legacy = self.found.legacy.as_ref().map(|server| Peer::Legacy(&server.session));
-        let modern = self.found.modern.as_ref().map(|server| Peer::Modern(server.version));
+        let legacy = self
+            .found
+            .legacy
+            .as_ref()
+            .map(|server| Peer::Legacy(&server.session));
+        let modern = self
+            .found
+            .modern
+            .as_ref()
+            .map(|server| Peer::Modern(server.version));
         for (peer, offer) in [(legacy, &mut self.legacy), (modern, &mut self.modern)] {
-            let (Some(peer), Some(offer)) = (peer, offer) else { continue };
+            let (Some(peer), Some(offer)) = (peer, offer) else {
+                continue;
+            };
             for list in List::ALL.into_iter().filter(|list| lists.has(*list)) {
                 if !list.is_wanted(offer.server(), import) {
                     continue;

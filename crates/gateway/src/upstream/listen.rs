@@ -14,6 +14,7 @@ use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 
 use super::conversation::Conversation;
+use super::core::Upstream;
 use super::error::UpstreamError;
 use super::events::{Content, EventStream, Next};
 use super::peer::Peer;
@@ -21,7 +22,6 @@ use super::probe::{LegacyServer, ModernServer};
 use super::refusal;
 use super::resume::Place;
 use super::signals::Lists;
-use super::upstream::Upstream;
 
 /// How the streams of an upstream are doing.
 #[derive(Default)]
@@ -36,7 +36,7 @@ struct Open<'a>(&'a Streams);
 
 /// What came of an attempt to open a stream.
 enum Attempt {
-    Stream(EventStream),
+    Stream(Box<EventStream>),
     /// Not now.
     Failed,
     /// The upstream has no such stream.
@@ -70,14 +70,17 @@ impl Drop for Open<'_> {
 impl Upstream {
     /// Holds the GET stream of the shared session.
     pub(super) async fn listen_legacy(&self, server: Option<&LegacyServer>, streams: &Streams) -> Infallible {
-        let Some(LegacyServer { session, .. }) = server else { return never(&streams.legacy).await };
+        let Some(LegacyServer { session, .. }) = server else {
+            return never(&streams.legacy).await;
+        };
         let peer = Peer::Legacy(session);
         let mut place = Place::default();
         loop {
             match self.open_get(peer).await {
                 Attempt::Stream(events) => {
                     let conversation = Conversation::new(self, peer, None, None);
-                    self.follow(conversation, events, &mut place, streams, &streams.legacy).await;
+                    self.follow(conversation, events, &mut place, streams, &streams.legacy)
+                        .await;
                 }
                 Attempt::Failed => {}
                 Attempt::Never => return never(&streams.legacy).await,
@@ -92,7 +95,9 @@ impl Upstream {
             let capabilities = ServerCapabilities::new(&server.about.capabilities);
             subscription(capabilities, self.settings.import).map(|params| (server.version, params))
         });
-        let Some((version, params)) = wanted else { return never(&streams.modern).await };
+        let Some((version, params)) = wanted else {
+            return never(&streams.modern).await;
+        };
         let peer = Peer::Modern(version);
         let mut place = Place::default();
         loop {
@@ -106,7 +111,8 @@ impl Upstream {
             match attempt {
                 Attempt::Stream(events) => {
                     let conversation = Conversation::new(self, peer, Some(&id), None);
-                    self.follow(conversation, events, &mut place, streams, &streams.modern).await;
+                    self.follow(conversation, events, &mut place, streams, &streams.modern)
+                        .await;
                 }
                 Attempt::Failed => {}
                 Attempt::Never => return never(&streams.modern).await,
@@ -129,11 +135,14 @@ impl Upstream {
         let limit = self.settings.max_response_bytes;
         if response.status().is_success() {
             return match Content::of(response.headers()) {
-                Content::Events => Attempt::Stream(EventStream::new(response.into_body(), limit)),
+                Content::Events => Attempt::Stream(Box::new(EventStream::new(response.into_body(), limit))),
                 Content::Json | Content::Other => Attempt::Never,
             };
         }
-        let for_now = matches!(response.status().as_u16(), 401 | 403 | 409 | 429 | 500 | 502..=599);
+        let for_now = matches!(
+            response.status().as_u16(),
+            401 | 403 | 409 | 429 | 500 | 502..=599
+        );
         match refusal::read(response, peer, None, limit).await {
             UpstreamError::SessionGone => Attempt::Failed,
             _ if for_now => Attempt::Failed,
@@ -145,7 +154,7 @@ impl Upstream {
     async fn follow(
         &self,
         mut conversation: Conversation<'_>,
-        mut events: EventStream,
+        mut events: Box<EventStream>,
         place: &mut Place,
         streams: &Streams,
         settled: &CancellationToken,
@@ -187,7 +196,11 @@ fn subscription(server: ServerCapabilities<'_>, import: Import) -> Option<Box<Ra
     let candidates = [
         ("toolsListChanged", "tools", import.tools),
         ("promptsListChanged", "prompts", import.prompts),
-        ("resourcesListChanged", "resources", import.resources || import.resource_templates),
+        (
+            "resourcesListChanged",
+            "resources",
+            import.resources || import.resource_templates,
+        ),
     ];
     for (member, list, imported) in candidates {
         if imported && server.list_changed(list) {

@@ -5,12 +5,12 @@ use mcpg_mcp::initialize::{DiscoverResult, InitializeResult};
 use mcpg_mcp::object::Object;
 use serde_json::value::RawValue;
 
+use super::core::Upstream;
 use super::error::UpstreamError;
 use super::peer::Peer;
 use super::probe::{LegacyServer, ModernServer};
 use super::signals::List;
 use super::state::Offer;
-use super::upstream::Upstream;
 
 /// A list with more pages than this is a server that goes round in circles.
 const MAX_PAGES: usize = 500;
@@ -30,14 +30,19 @@ impl Upstream {
             };
             left = left
                 .checked_sub(page.get().len())
-                .ok_or(UpstreamError::TooLarge { limit: self.settings.max_response_bytes * MAX_LIST_FACTOR })?;
+                .ok_or(UpstreamError::TooLarge {
+                    limit: self.settings.max_response_bytes * MAX_LIST_FACTOR,
+                })?;
             let next = read_page(&page, list, &mut items)?;
             if next.is_none() {
                 return Ok(items);
             }
             cursor = next;
         }
-        Err(UpstreamError::protocol(format!("{} has more than {MAX_PAGES} pages", list.method())))
+        Err(UpstreamError::protocol(format!(
+            "{} has more than {MAX_PAGES} pages",
+            list.method()
+        )))
     }
 }
 
@@ -47,7 +52,13 @@ fn read_page(
     list: List,
     items: &mut Vec<Box<RawValue>>,
 ) -> Result<Option<Box<RawValue>>, UpstreamError> {
-    let invalid = || UpstreamError::protocol(format!("the result of {} has no {}", list.method(), list.member()));
+    let invalid = || {
+        UpstreamError::protocol(format!(
+            "the result of {} has no {}",
+            list.method(),
+            list.member()
+        ))
+    };
     let page = Object::parse(page).map_err(|_| invalid())?;
     let found = page.get(list.member()).ok_or_else(invalid)?;
     items.append(&mut serde_json::from_str(found.get()).map_err(|_| invalid())?);
@@ -61,7 +72,12 @@ fn read_page(
 impl Offer {
     /// What a legacy server says of itself, with empty lists.
     pub(super) fn of_legacy(server: &LegacyServer) -> Self {
-        let InitializeResult { capabilities, server_info, instructions, .. } = &server.about;
+        let InitializeResult {
+            capabilities,
+            server_info,
+            instructions,
+            ..
+        } = &server.about;
         Self {
             version: server.session.version,
             capabilities: capabilities.clone(),
@@ -77,7 +93,12 @@ impl Offer {
 
     /// What a modern server says of itself, with empty lists.
     pub(super) fn of_modern(server: &ModernServer) -> Self {
-        let DiscoverResult { capabilities, server_info, instructions, .. } = &server.about;
+        let DiscoverResult {
+            capabilities,
+            server_info,
+            instructions,
+            ..
+        } = &server.about;
         Self {
             version: server.version,
             capabilities: capabilities.clone(),

@@ -12,7 +12,9 @@ mod body;
 mod call;
 mod cancel;
 mod client;
+mod connector;
 mod conversation;
+mod core;
 mod error;
 mod events;
 mod hold;
@@ -34,13 +36,12 @@ mod signals;
 mod state;
 mod supervisor;
 mod tls;
-mod upstream;
 
+pub use core::Upstream;
 pub use error::{SetupError, UpstreamError};
 pub use session::{ClientProfile, Session, Via};
 pub use settings::Settings;
 pub use state::{Offer, State, Status};
-pub use upstream::Upstream;
 
 #[cfg(test)]
 mod tests;

@@ -1,7 +1,6 @@
 //! Opens and closes legacy sessions.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use mcpg_mcp::headers::{SESSION_ID, is_session_id};
 use mcpg_mcp::initialize::{InitializeParams, InitializeResult};
@@ -13,12 +12,11 @@ use tokio::time::timeout;
 use tracing::debug;
 
 use super::body;
-use super::client::HttpClient;
 use super::conversation::Conversation;
+use super::core::Upstream;
 use super::error::UpstreamError;
 use super::peer::Peer;
 use super::session::{ClientProfile, Session};
-use super::upstream::Upstream;
 
 /// A new session and what the upstream said of itself.
 pub(super) struct Opened {
@@ -41,7 +39,13 @@ impl Upstream {
     /// [`UpstreamError`]; the session is then not open.
     pub async fn open(&self, client: &ClientProfile) -> Result<Session, UpstreamError> {
         let client_info = client.client_info.as_deref().unwrap_or(&self.gateway);
-        let opened = self.initialize(self.version_for(client.version), &client.capabilities, client_info).await;
+        let opened = self
+            .initialize(
+                self.version_for(client.version),
+                &client.capabilities,
+                client_info,
+            )
+            .await;
         if let Err(UpstreamError::NotSent { .. } | UpstreamError::Lost { .. }) = &opened {
             self.signals.suspect();
         }
@@ -51,7 +55,7 @@ impl Upstream {
     /// Closes a session. Whether that worked does not matter to anybody: what cannot be closed expires.
     pub async fn close(&self, session: &Session) {
         if session.id.is_some() {
-            delete(Arc::clone(&self.http), session.clone(), self.settings.timing.request).await;
+            self.deletion(session.clone()).await;
         }
     }
 
@@ -59,8 +63,24 @@ impl Upstream {
     pub(super) fn close_later(&self, session: Session) {
         // Without a runtime the whole process is on its way out.
         if let (Some(_), Ok(runtime)) = (&session.id, Handle::try_current()) {
-            let http = Arc::clone(&self.http);
-            self.tasks.spawn_on(delete(http, session, self.settings.timing.request), &runtime);
+            self.tasks.spawn_on(self.deletion(session), &runtime);
+        }
+    }
+
+    /// Closes a session, without holding on to the upstream.
+    fn deletion(&self, session: Session) -> impl Future<Output = ()> + Send + use<> {
+        let (http, name) = (Arc::clone(&self.http), self.settings.name.clone());
+        let limit = self.settings.timing.request;
+        async move {
+            let mut headers = http.get_headers();
+            Peer::Legacy(&session).add_headers(&mut headers);
+            let deleted = timeout(limit, async {
+                body::discard(http.delete(headers).await?.into_body()).await;
+                Ok::<_, UpstreamError>(())
+            });
+            if let Ok(Err(error)) = deleted.await {
+                debug!(message = "A session could not be closed.", upstream = name, %error);
+            }
         }
     }
 
@@ -72,9 +92,14 @@ impl Upstream {
         client_info: &RawValue,
     ) -> Result<Opened, UpstreamError> {
         let limit = self.settings.timing.request;
-        timeout(limit, self.shake_hands(version, capabilities, client_info)).await.unwrap_or_else(|_| {
-            Err(UpstreamError::lost(format!("initialize was not answered within {} ms", limit.as_millis())))
-        })
+        timeout(limit, self.shake_hands(version, capabilities, client_info))
+            .await
+            .unwrap_or_else(|_| {
+                Err(UpstreamError::lost(format!(
+                    "initialize was not answered within {} ms",
+                    limit.as_millis()
+                )))
+            })
     }
 
     async fn shake_hands(
@@ -91,15 +116,32 @@ impl Upstream {
         let id = self.mint.id();
         let peer = Peer::Opening;
         let request = self.own_body(peer, &id, "initialize", Some(&params.to_raw()));
-        let response = self.http.post(self.own_headers(peer, "initialize"), request).await?;
-        let given = response.headers().get(SESSION_ID).map(|id| id.to_str().unwrap_or_default().to_owned());
+        let response = self
+            .http
+            .post(self.own_headers(peer, "initialize"), request)
+            .await?;
+        let given = response
+            .headers()
+            .get(SESSION_ID)
+            .map(|id| id.to_str().unwrap_or_default().to_owned());
         if given.as_deref().is_some_and(|id| !is_session_id(id)) {
-            return Err(UpstreamError::protocol("the session id has characters that are not allowed"));
+            return Err(UpstreamError::protocol(
+                "the session id has characters that are not allowed",
+            ));
         }
-        let session = given.map(|id| Session { id: Some(id), version });
-        let mut unfinished = Unfinished { upstream: self, session };
-        let result = Conversation::new(self, peer, Some(&id), None).read(response).await?;
-        let about = InitializeResult::parse(&result).map_err(|error| UpstreamError::protocol(error.message))?;
+        let session = given.map(|id| Session {
+            id: Some(id),
+            version,
+        });
+        let mut unfinished = Unfinished {
+            upstream: self,
+            session,
+        };
+        let result = Conversation::new(self, peer, Some(&id), None)
+            .read(response)
+            .await?;
+        let about =
+            InitializeResult::parse(&result).map_err(|error| UpstreamError::protocol(error.message))?;
         let version = self.agreed(&about)?;
         let id = unfinished.session.as_ref().and_then(|session| session.id.clone());
         let session = Session { id, version };
@@ -115,9 +157,9 @@ impl Upstream {
             UpstreamError::protocol(format!("it speaks revision {spoken}, which the gateway does not"))
         })?;
         match self.settings.pinned {
-            Some(pinned) if pinned.is_legacy() && pinned != version => {
-                Err(UpstreamError::protocol(format!("it speaks revision {spoken}, but {pinned} is configured")))
-            }
+            Some(pinned) if pinned.is_legacy() && pinned != version => Err(UpstreamError::protocol(format!(
+                "it speaks revision {spoken}, but {pinned} is configured"
+            ))),
             _ => Ok(version),
         }
     }
@@ -127,7 +169,11 @@ impl Upstream {
         if let Some(pinned) = self.settings.pinned.filter(|pinned| pinned.is_legacy()) {
             return pinned;
         }
-        let wanted = if client.is_legacy() { client } else { ProtocolVersion::LATEST_LEGACY };
+        let wanted = if client.is_legacy() {
+            client
+        } else {
+            ProtocolVersion::LATEST_LEGACY
+        };
         match &self.state.borrow().legacy {
             Some(offer) => wanted.min(offer.version),
             None => wanted,
@@ -140,18 +186,5 @@ impl Drop for Unfinished<'_> {
         if let Some(session) = self.session.take() {
             self.upstream.close_later(session);
         }
-    }
-}
-
-async fn delete(http: Arc<HttpClient>, session: Session, limit: Duration) {
-    let mut headers = http.get_headers();
-    Peer::Legacy(&session).add_headers(&mut headers);
-    let deleted = timeout(limit, async {
-        let response = http.delete(headers).await?;
-        body::discard(response.into_body()).await;
-        Ok::<_, UpstreamError>(())
-    });
-    if let Ok(Err(error)) = deleted.await {
-        debug!(message = "A session could not be closed upstream.", %error);
     }
 }

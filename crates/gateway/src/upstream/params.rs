@@ -45,16 +45,21 @@ pub(super) fn modern<'a>(
     token: Option<&RequestId>,
 ) -> Cow<'a, RawValue> {
     let from_modern = caller.version.is_modern();
-    if let Some(params) = params {
-        if from_modern && caller.version == version && token.is_none() {
-            return Cow::Borrowed(params);
-        }
+    if let Some(params) = params
+        && from_modern
+        && caller.version == version
+        && token.is_none()
+    {
+        return Cow::Borrowed(params);
     }
     edit_meta(params, |meta| {
         meta.set_str(PROTOCOL_VERSION, version.as_str());
         if !from_modern {
             meta.set(CLIENT_CAPABILITIES, caller.capabilities.as_ref().to_owned());
-            meta.set(CLIENT_INFO, caller.client_info.as_deref().unwrap_or(gateway).to_owned());
+            meta.set(
+                CLIENT_INFO,
+                caller.client_info.as_deref().unwrap_or(gateway).to_owned(),
+            );
             if let Some(level) = &caller.log_level {
                 meta.set_str(LOG_LEVEL, level);
             }
@@ -73,7 +78,10 @@ pub(super) fn own_modern(
 ) -> Box<RawValue> {
     edit_meta(params, |meta| {
         meta.set_str(PROTOCOL_VERSION, version.as_str());
-        meta.set(CLIENT_CAPABILITIES, RawValue::from_string("{}".to_owned()).expect("an empty object is JSON"));
+        meta.set(
+            CLIENT_CAPABILITIES,
+            RawValue::from_string("{}".to_owned()).expect("an empty object is JSON"),
+        );
         meta.set(CLIENT_INFO, gateway.to_owned());
     })
     .into_owned()
@@ -88,7 +96,10 @@ fn edit_meta<'a>(params: Option<&'a RawValue>, edit: impl FnOnce(&mut Object<'_>
         Some(Err(_)) => return params.map_or_else(|| Cow::Owned(Object::new().to_raw()), Cow::Borrowed),
     };
     let before = object.get(META).map(ToOwned::to_owned);
-    let mut meta = before.as_deref().and_then(|meta| Object::parse(meta).ok()).unwrap_or_default();
+    let mut meta = before
+        .as_deref()
+        .and_then(|meta| Object::parse(meta).ok())
+        .unwrap_or_default();
     edit(&mut meta);
     if meta.is_empty() {
         object.remove(META);
@@ -126,7 +137,13 @@ mod tests {
         let sent = legacy(Some(&params), &caller(ProtocolVersion::V2025_06_18), None).expect("params");
         assert!(matches!(sent, Cow::Borrowed(_)));
         let modern_caller = caller(ProtocolVersion::V2026_07_28);
-        let sent = modern(Some(&params), ProtocolVersion::V2026_07_28, &modern_caller, &raw("{}"), None);
+        let sent = modern(
+            Some(&params),
+            ProtocolVersion::V2026_07_28,
+            &modern_caller,
+            &raw("{}"),
+            None,
+        );
         assert!(matches!(sent, Cow::Borrowed(_)));
         assert!(legacy(None, &modern_caller, None).is_none());
     }
@@ -140,9 +157,15 @@ mod tests {
         );
         let modern_caller = caller(ProtocolVersion::V2026_07_28);
         let sent = legacy(Some(&params), &modern_caller, Some(&token)).expect("params");
-        assert_eq!(sent.get(), r#"{"a":1,"_meta":{"progressToken":"b-1","own":true}}"#);
+        assert_eq!(
+            sent.get(),
+            r#"{"a":1,"_meta":{"progressToken":"b-1","own":true}}"#
+        );
         let params = raw(r#"{"a":1,"_meta":{"io.modelcontextprotocol/clientCapabilities":{}}}"#);
-        assert_eq!(legacy(Some(&params), &modern_caller, None).expect("params").get(), r#"{"a":1}"#);
+        assert_eq!(
+            legacy(Some(&params), &modern_caller, None).expect("params").get(),
+            r#"{"a":1}"#
+        );
     }
 
     #[test]
@@ -151,7 +174,13 @@ mod tests {
         let params = raw(r#"{"a":1,"_meta":{"progressToken":7,"own":true}}"#);
         let client = caller(ProtocolVersion::V2025_11_25);
         let gateway = raw(r#"{"name":"g"}"#);
-        let sent = modern(Some(&params), ProtocolVersion::V2026_07_28, &client, &gateway, Some(&token));
+        let sent = modern(
+            Some(&params),
+            ProtocolVersion::V2026_07_28,
+            &client,
+            &gateway,
+            Some(&token),
+        );
         assert_eq!(
             sent.get(),
             concat!(

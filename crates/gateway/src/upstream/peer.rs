@@ -39,7 +39,11 @@ impl<'a> Peer<'a> {
                     headers.insert(headers::PROTOCOL_VERSION, version(session.version));
                 }
                 // An id was checked when the session was opened.
-                if let Some(mut id) = session.id.as_deref().and_then(|id| HeaderValue::from_str(id).ok()) {
+                if let Some(mut id) = session
+                    .id
+                    .as_deref()
+                    .and_then(|id| HeaderValue::from_str(id).ok())
+                {
                     id.set_sensitive(true);
                     headers.insert(headers::SESSION_ID, id);
                 }

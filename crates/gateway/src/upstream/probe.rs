@@ -12,12 +12,12 @@ use serde::Deserialize;
 use tokio::time::timeout;
 use tracing::debug;
 
+use super::core::Upstream;
 use super::error::UpstreamError;
 use super::peer::Peer;
 use super::session::Session;
-use super::upstream::Upstream;
 
-/// How long a server that once left `server/discover` without any answer is given the next time.
+/// How long a server that is known to leave `server/discover` without any answer is given the next time.
 const SHORT_DISCOVERY: Duration = Duration::from_millis(500);
 
 /// What was found.
@@ -46,6 +46,20 @@ enum Discovery {
     Modern(ModernServer, bool),
     /// Not a server whose modern revision the gateway speaks, but perhaps a legacy one.
     Legacy,
+    /// An answer that says nothing about the server's era.
+    Unclear,
+    /// No answer. A legacy server may leave an unknown method without one.
+    Silence,
+}
+
+impl Discovery {
+    /// The modern server, and whether it is worth trying the legacy era.
+    fn into_parts(self) -> (Option<ModernServer>, bool) {
+        match self {
+            Self::Modern(modern, speaks_legacy) => (Some(modern), speaks_legacy),
+            Self::Legacy | Self::Unclear | Self::Silence => (None, true),
+        }
+    }
 }
 
 impl Upstream {
@@ -53,54 +67,79 @@ impl Upstream {
     pub(super) async fn probe(&self) -> Result<Found, UpstreamError> {
         match self.settings.pinned {
             Some(version) if version.is_modern() => self.probe_modern(version).await,
-            Some(version) => Ok(Found { legacy: Some(self.probe_legacy(version).await?), modern: None }),
+            Some(version) => Ok(Found {
+                legacy: Some(self.probe_legacy(version).await?),
+                modern: None,
+            }),
             None => self.probe_both().await,
         }
     }
 
     async fn probe_modern(&self, version: ProtocolVersion) -> Result<Found, UpstreamError> {
         let about = self.discover(version).await?;
-        if !about.supported_versions.iter().any(|supported| supported == version.as_str()) {
+        if !about
+            .supported_versions
+            .iter()
+            .any(|supported| supported == version.as_str())
+        {
             let supported = about.supported_versions.join(", ");
-            return Err(UpstreamError::protocol(format!("it speaks {supported}, but {version} is configured")));
+            return Err(UpstreamError::protocol(format!(
+                "it speaks {supported}, but {version} is configured"
+            )));
         }
-        Ok(Found { legacy: None, modern: Some(ModernServer { version, about }) })
+        Ok(Found {
+            legacy: None,
+            modern: Some(ModernServer { version, about }),
+        })
     }
 
     async fn probe_legacy(&self, version: ProtocolVersion) -> Result<LegacyServer, UpstreamError> {
         let opened = self.open_without_client(version).await?;
-        Ok(LegacyServer { session: self.share(opened.session), about: opened.about })
+        Ok(LegacyServer {
+            session: self.share(opened.session),
+            about: opened.about,
+        })
     }
 
     async fn probe_both(&self) -> Result<Found, UpstreamError> {
-        let (modern, speaks_legacy) = match self.look_for_modern().await? {
-            Discovery::Modern(modern, speaks_legacy) => (Some(modern), speaks_legacy),
-            Discovery::Legacy => (None, true),
-        };
+        let known_silent = self.discovery_is_silent.load(Ordering::Relaxed);
+        let patience = self.settings.timing.discover;
+        let first = self
+            .look_for_modern(if known_silent {
+                SHORT_DISCOVERY.min(patience)
+            } else {
+                patience
+            })
+            .await?;
+        let look_again =
+            matches!(first, Discovery::Unclear) || (matches!(first, Discovery::Silence) && !known_silent);
+        let (modern, speaks_legacy) = first.into_parts();
         if !speaks_legacy {
             return Ok(Found { legacy: None, modern });
         }
-        match self.probe_legacy(ProtocolVersion::LATEST_LEGACY).await {
-            Ok(legacy) => Ok(Found { legacy: Some(legacy), modern }),
-            Err(error @ (UpstreamError::NotSent { .. } | UpstreamError::Lost { .. })) => Err(error),
+        let legacy = match self.probe_legacy(ProtocolVersion::LATEST_LEGACY).await {
+            Ok(legacy) => Some(legacy),
+            Err(error @ (UpstreamError::NotSent { .. } | UpstreamError::Lost { .. })) => return Err(error),
             Err(error) if modern.is_some() => {
-                debug!(message = "An upstream offers a legacy revision but refuses it.", upstream = self.name(), %error);
-                Ok(Found { legacy: None, modern })
+                debug!(message = "An upstream names a legacy revision but refuses it.", upstream = self.name(), %error);
+                None
             }
-            Err(error) => Err(error),
+            Err(error) => return Err(error),
+        };
+        if !look_again {
+            return Ok(Found { legacy, modern });
         }
+        // It answers now. What had kept it from answering before may have had nothing to do with its era.
+        let second = self.look_for_modern(patience).await?;
+        self.discovery_is_silent
+            .store(matches!(second, Discovery::Silence), Ordering::Relaxed);
+        let (modern, _) = second.into_parts();
+        Ok(Found { legacy, modern })
     }
 
-    async fn look_for_modern(&self) -> Result<Discovery, UpstreamError> {
-        // A legacy server may leave an unknown method without any answer, so this question has its own patience.
-        let patience = if self.discovery_is_silent.load(Ordering::Relaxed) {
-            SHORT_DISCOVERY.min(self.settings.timing.discover)
-        } else {
-            self.settings.timing.discover
-        };
-        let discovered = timeout(patience, self.discover(ProtocolVersion::LATEST_MODERN)).await;
-        self.discovery_is_silent.store(discovered.is_err(), Ordering::Relaxed);
-        match discovered {
+    async fn look_for_modern(&self, patience: Duration) -> Result<Discovery, UpstreamError> {
+        let discovery = timeout(patience, self.discover(ProtocolVersion::LATEST_MODERN)).await;
+        match discovery {
             Ok(Ok(about)) => {
                 let speaks_legacy = any_legacy(&about.supported_versions);
                 match about.newest_common() {
@@ -114,7 +153,14 @@ impl Upstream {
                 Some(versions) if !any_legacy(&versions) => Err(nothing_in_common(&versions)),
                 _ => Ok(Discovery::Legacy),
             },
-            Ok(Err(_)) | Err(_) => Ok(Discovery::Legacy),
+            Ok(Err(UpstreamError::Refused { status, .. }))
+                if status.is_server_error() || matches!(status.as_u16(), 408 | 429) =>
+            {
+                Ok(Discovery::Unclear)
+            }
+            Ok(Err(UpstreamError::Lost { .. })) => Ok(Discovery::Unclear),
+            Ok(Err(_)) => Ok(Discovery::Legacy),
+            Err(_) => Ok(Discovery::Silence),
         }
     }
 
@@ -126,7 +172,10 @@ impl Upstream {
 }
 
 fn any_legacy(versions: &[String]) -> bool {
-    versions.iter().filter_map(|version| version.parse::<ProtocolVersion>().ok()).any(ProtocolVersion::is_legacy)
+    versions
+        .iter()
+        .filter_map(|version| version.parse::<ProtocolVersion>().ok())
+        .any(ProtocolVersion::is_legacy)
 }
 
 /// The versions that a server names when it refuses the one that was asked for.
@@ -138,5 +187,8 @@ fn supported_versions(error: &serde_json::value::RawValue) -> Option<Vec<String>
 }
 
 fn nothing_in_common(versions: &[String]) -> UpstreamError {
-    UpstreamError::protocol(format!("it speaks only {}, which the gateway does not", versions.join(", ")))
+    UpstreamError::protocol(format!(
+        "it speaks only {}, which the gateway does not",
+        versions.join(", ")
+    ))
 }

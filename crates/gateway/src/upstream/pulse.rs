@@ -4,11 +4,11 @@ use std::time::Duration;
 
 use tokio::time::{sleep, timeout};
 
+use super::core::Upstream;
 use super::error::UpstreamError;
 use super::hold::Parting;
 use super::listen::Streams;
 use super::peer::Peer;
-use super::upstream::Upstream;
 
 /// One answer may get lost without meaning that the upstream is dead.
 const MISSES: u32 = 2;
@@ -29,7 +29,11 @@ impl Upstream {
         let mut missed = 0;
         loop {
             if missed == 0 {
-                let pause = if streams.are_open() { timing.look_streaming } else { timing.look };
+                let pause = if streams.are_open() {
+                    timing.look_streaming
+                } else {
+                    timing.look
+                };
                 tokio::select! {
                     () = sleep(pause) => {}
                     () = self.signals.suspicion() => sleep(BREATH).await,
@@ -45,7 +49,11 @@ impl Upstream {
     }
 
     async fn look(&self, peer: Peer<'_>) -> Look {
-        let method = if peer.is_modern() { "server/discover" } else { "ping" };
+        let method = if peer.is_modern() {
+            "server/discover"
+        } else {
+            "ping"
+        };
         let patience = self.settings.timing.patience;
         let Ok(answer) = timeout(patience, self.ask(peer, method, None)).await else {
             return Look::Missed(format!("no answer within {} ms", patience.as_millis()));

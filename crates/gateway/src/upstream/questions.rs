@@ -11,8 +11,8 @@ use mcpg_mcp::write;
 use serde_json::value::RawValue;
 use tracing::debug;
 
+use super::core::Upstream;
 use super::peer::Peer;
-use super::upstream::Upstream;
 use crate::exchange::Caller;
 
 /// More open questions than this in one call are refused at once.
@@ -58,7 +58,9 @@ impl<'a> Questions<'a> {
     pub(super) fn withdraw(&mut self, params: Option<&RawValue>) {
         let object = params.and_then(|params| mcpg_mcp::Object::parse(params).ok());
         let id = object.as_ref().and_then(|object| object.get("requestId"));
-        let Some(id) = id.and_then(|id| RequestId::from_raw(id).ok()) else { return };
+        let Some(id) = id.and_then(|id| RequestId::from_raw(id).ok()) else {
+            return;
+        };
         if let Some((_, handle)) = self.open.iter().find(|(open, _)| *open == id) {
             handle.abort();
         }

@@ -33,14 +33,19 @@ fn classify(status: StatusCode, body: &[u8], peer: Peer<'_>, id: Option<&Request
     }
     match error {
         Some(error) => UpstreamError::Rpc(error),
-        None => UpstreamError::Refused { status, body: excerpt(body) },
+        None => UpstreamError::Refused {
+            status,
+            body: excerpt(body),
+        },
     }
 }
 
 /// The JSON-RPC error in the body, if it is about this request: errors found before the id was read have none.
 fn error_object(body: &[u8], id: Option<&RequestId>) -> Option<Box<RawValue>> {
     match parse(body).ok()? {
-        Received::Single(Message::Response(response)) if response.id.is_none() || response.id.as_ref() == id => {
+        Received::Single(Message::Response(response))
+            if response.id.is_none() || response.id.as_ref() == id =>
+        {
             response.outcome.err().map(ToOwned::to_owned)
         }
         _ => None,
@@ -51,9 +56,9 @@ fn error_object(body: &[u8], id: Option<&RequestId>) -> Option<Box<RawValue>> {
 fn means_session_gone(status: StatusCode, body: &[u8], error: Option<&RawValue>) -> bool {
     match status {
         // A server of both eras may say "no such method" with this status: the session is alive then.
-        StatusCode::NOT_FOUND => {
-            error.and_then(ErrorObject::from_raw).is_none_or(|error| error.code != METHOD_NOT_FOUND)
-        }
+        StatusCode::NOT_FOUND => error
+            .and_then(ErrorObject::from_raw)
+            .is_none_or(|error| error.code != METHOD_NOT_FOUND),
         StatusCode::BAD_REQUEST => {
             let text = String::from_utf8_lossy(body).to_ascii_lowercase();
             text.contains("session") || text.contains("not initialized")
@@ -64,7 +69,11 @@ fn means_session_gone(status: StatusCode, body: &[u8], error: Option<&RawValue>)
 
 fn excerpt(body: &[u8]) -> String {
     let text = String::from_utf8_lossy(body);
-    let text: String = text.chars().take(SHOWN).map(|c| if c.is_control() { ' ' } else { c }).collect();
+    let text: String = text
+        .chars()
+        .take(SHOWN)
+        .map(|c| if c.is_control() { ' ' } else { c })
+        .collect();
     text.trim().to_owned()
 }
 
@@ -76,21 +85,35 @@ mod tests {
     use crate::upstream::Session;
 
     fn session() -> Session {
-        Session { id: Some("s".to_owned()), version: ProtocolVersion::V2025_11_25 }
+        Session {
+            id: Some("s".to_owned()),
+            version: ProtocolVersion::V2025_11_25,
+        }
     }
 
     fn gone(status: u16, body: &str) -> bool {
         let session = session();
         let status = StatusCode::from_u16(status).expect("a status");
-        let error = classify(status, body.as_bytes(), Peer::Legacy(&session), Some(&RequestId::from("a")));
+        let error = classify(
+            status,
+            body.as_bytes(),
+            Peer::Legacy(&session),
+            Some(&RequestId::from("a")),
+        );
         matches!(error, UpstreamError::SessionGone)
     }
 
     #[test]
     fn a_lost_session_is_recognised_in_all_its_forms() {
         assert!(gone(404, ""));
-        assert!(gone(404, r#"{"jsonrpc":"2.0","id":null,"error":{"code":-32001,"message":"Session not found"}}"#));
-        assert!(gone(400, r#"{"jsonrpc":"2.0","error":{"code":-32000,"message":"No valid session ID"},"id":null}"#));
+        assert!(gone(
+            404,
+            r#"{"jsonrpc":"2.0","id":null,"error":{"code":-32001,"message":"Session not found"}}"#
+        ));
+        assert!(gone(
+            400,
+            r#"{"jsonrpc":"2.0","error":{"code":-32000,"message":"No valid session ID"},"id":null}"#
+        ));
         assert!(gone(400, "Bad Request: Server not initialized"));
     }
 
@@ -98,13 +121,23 @@ mod tests {
     fn other_refusals_do_not_end_the_session() {
         assert!(!gone(400, "bad arguments"));
         assert!(!gone(500, "session"));
-        assert!(!gone(404, r#"{"jsonrpc":"2.0","id":"a","error":{"code":-32601,"message":"no method"}}"#));
+        assert!(!gone(
+            404,
+            r#"{"jsonrpc":"2.0","id":"a","error":{"code":-32601,"message":"no method"}}"#
+        ));
     }
 
     #[test]
     fn without_a_session_id_nothing_is_gone() {
-        let session = Session { id: None, version: ProtocolVersion::V2025_11_25 };
-        for peer in [Peer::Legacy(&session), Peer::Opening, Peer::Modern(ProtocolVersion::V2026_07_28)] {
+        let session = Session {
+            id: None,
+            version: ProtocolVersion::V2025_11_25,
+        };
+        for peer in [
+            Peer::Legacy(&session),
+            Peer::Opening,
+            Peer::Modern(ProtocolVersion::V2026_07_28),
+        ] {
             let error = classify(StatusCode::NOT_FOUND, b"session\n", peer, None);
             assert!(matches!(error, UpstreamError::Refused { body, .. } if body == "session"));
         }

@@ -32,10 +32,13 @@ impl Conversation<'_> {
                     .await?
                     .unwrap_or_else(|| Err(UpstreamError::protocol("the body does not answer the request")))
             }
-            Content::Events => self.read_stream(EventStream::new(response.into_body(), limit)).await,
-            Content::Other => {
-                Err(UpstreamError::protocol(format!("HTTP status {status} without JSON or an event stream")))
+            Content::Events => {
+                self.read_stream(EventStream::new(response.into_body(), limit))
+                    .await
             }
+            Content::Other => Err(UpstreamError::protocol(format!(
+                "HTTP status {status} without JSON or an event stream"
+            ))),
         }
     }
 

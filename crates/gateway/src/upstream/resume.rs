@@ -45,8 +45,14 @@ impl Place {
     /// How long to wait before the stream is opened again: what the upstream asked for, longer after failures.
     pub(super) fn pause(&self, default: Duration) -> Duration {
         let first = self.retry.unwrap_or(default);
-        let longer = default.saturating_mul(1 << self.fruitless.saturating_sub(1).min(16)).min(LONGEST_BACKOFF);
-        if self.fruitless <= 1 { first } else { first.max(longer) }
+        let longer = default
+            .saturating_mul(1 << self.fruitless.saturating_sub(1).min(16))
+            .min(LONGEST_BACKOFF);
+        if self.fruitless <= 1 {
+            first
+        } else {
+            first.max(longer)
+        }
     }
 
     /// Counts an attempt that may bring nothing.
@@ -65,27 +71,39 @@ impl Conversation<'_> {
         place: &mut Place,
         mut cause: String,
     ) -> Result<EventStream, UpstreamError> {
-        let Peer::Legacy(session) = self.peer else { return Err(UpstreamError::lost(cause)) };
-        let Some(id) = place.last_id().and_then(|id| HeaderValue::from_bytes(id.as_bytes()).ok()) else {
+        let Peer::Legacy(session) = self.peer else {
+            return Err(UpstreamError::lost(cause));
+        };
+        let Some(id) = place
+            .last_id()
+            .and_then(|id| HeaderValue::from_bytes(id.as_bytes()).ok())
+        else {
             return Err(UpstreamError::lost(cause));
         };
         let (http, settings) = (&self.upstream.http, &self.upstream.settings);
         while place.fruitless < MAX_FRUITLESS {
             place.attempt();
-            self.questions.during(sleep(place.pause(settings.timing.reopen))).await;
+            self.questions
+                .during(sleep(place.pause(settings.timing.reopen)))
+                .await;
             let mut headers = http.get_headers();
             Peer::Legacy(session).add_headers(&mut headers);
             headers.insert(LAST_EVENT_ID, id.clone());
             match self.questions.during(http.get(headers)).await {
                 Ok(response) if response.status() == StatusCode::OK => {
                     if Content::of(response.headers()) == Content::Events {
-                        return Ok(EventStream::new(response.into_body(), settings.max_response_bytes));
+                        return Ok(EventStream::new(
+                            response.into_body(),
+                            settings.max_response_bytes,
+                        ));
                     }
                     return Err(UpstreamError::lost(format!("{cause}; it cannot be resumed")));
                 }
                 Ok(response) if !response.status().is_server_error() => {
                     let status = response.status();
-                    return Err(UpstreamError::lost(format!("{cause}; resuming was answered with {status}")));
+                    return Err(UpstreamError::lost(format!(
+                        "{cause}; resuming was answered with {status}"
+                    )));
                 }
                 Ok(response) => cause = format!("resuming was answered with {}", response.status()),
                 Err(error) => cause = error.to_string(),
@@ -105,7 +123,10 @@ mod tests {
         let mut place = Place::default();
         place.attempt();
         assert_eq!(place.pause(default), default);
-        place.note(&Event { retry: Some(5), ..Event::default() });
+        place.note(&Event {
+            retry: Some(5),
+            ..Event::default()
+        });
         place.attempt();
         assert_eq!(place.pause(default), Duration::from_millis(5));
         place.attempt();
@@ -119,9 +140,15 @@ mod tests {
     #[test]
     fn an_empty_id_takes_the_place_away() {
         let mut place = Place::default();
-        place.note(&Event { id: Some("7".to_owned()), ..Event::default() });
+        place.note(&Event {
+            id: Some("7".to_owned()),
+            ..Event::default()
+        });
         assert_eq!(place.last_id(), Some("7"));
-        place.note(&Event { id: Some(String::new()), ..Event::default() });
+        place.note(&Event {
+            id: Some(String::new()),
+            ..Event::default()
+        });
         assert_eq!(place.last_id(), None);
     }
 }

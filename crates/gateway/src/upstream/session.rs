@@ -44,7 +44,11 @@ pub enum Via<'a> {
 impl fmt::Debug for Session {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         let id = self.id.as_ref().map(|_| "…");
-        formatter.debug_struct("Session").field("id", &id).field("version", &self.version).finish()
+        formatter
+            .debug_struct("Session")
+            .field("id", &id)
+            .field("version", &self.version)
+            .finish()
     }
 }
 
@@ -65,9 +69,15 @@ mod tests {
     #[test]
     fn a_session_survives_its_record_and_hides_its_id() {
         for id in [Some("abc".to_owned()), None] {
-            let session = Session { id, version: ProtocolVersion::V2025_06_18 };
+            let session = Session {
+                id,
+                version: ProtocolVersion::V2025_06_18,
+            };
             let text = serde_json::to_string(&session).expect("plain data");
-            assert_eq!(serde_json::from_str::<Session>(&text).expect("what was written"), session);
+            assert_eq!(
+                serde_json::from_str::<Session>(&text).expect("what was written"),
+                session
+            );
             assert!(!format!("{session:?}").contains("abc"));
         }
         assert!(serde_json::from_str::<Session>(r#"{"id":"a","version":"1999-01-01"}"#).is_err());

@@ -63,7 +63,10 @@ impl Settings {
             url,
             headers: upstream.headers.clone(),
             tls: tls::client_config(secure, upstream.tls.as_ref())?,
-            pinned: upstream.protocol_version.revision().and_then(|revision| revision.parse().ok()),
+            pinned: upstream
+                .protocol_version
+                .revision()
+                .and_then(|revision| revision.parse().ok()),
             import: federation.import,
             retry: federation.retry,
             connect_timeout: upstream.connect_timeout,
@@ -80,7 +83,7 @@ impl Default for Timing {
             request: Duration::from_secs(10),
             patience: Duration::from_secs(5),
             look: Duration::from_secs(3),
-            look_streaming: Duration::from_secs(30),
+            look_streaming: Duration::from_secs(15),
             debounce: Duration::from_millis(50),
             reopen: Duration::from_secs(1),
         }

@@ -5,10 +5,10 @@ use std::sync::Arc;
 use parking_lot::Mutex;
 use serde_json::value::RawValue;
 
+use super::core::Upstream;
 use super::error::UpstreamError;
 use super::open::Opened;
 use super::session::Session;
-use super::upstream::Upstream;
 use mcpg_mcp::version::ProtocolVersion;
 
 #[derive(Default)]
@@ -22,7 +22,10 @@ impl SharedSession {
     /// The session, unless it is the one that is `gone`.
     fn usable(&self, gone: Option<&Session>) -> Option<Arc<Session>> {
         let current = self.current.lock();
-        current.as_ref().filter(|current| Some(current.as_ref()) != gone).map(Arc::clone)
+        current
+            .as_ref()
+            .filter(|current| Some(current.as_ref()) != gone)
+            .map(Arc::clone)
     }
 
     /// Puts a session in place and returns the former one, if nobody uses it any more.
@@ -43,12 +46,17 @@ impl Upstream {
             return Ok(session);
         }
         let version = self.state.borrow().legacy.as_ref().map(|offer| offer.version);
-        let opened = self.open_without_client(version.unwrap_or(ProtocolVersion::LATEST_LEGACY)).await?;
+        let opened = self
+            .open_without_client(version.unwrap_or(ProtocolVersion::LATEST_LEGACY))
+            .await?;
         Ok(self.share(opened.session))
     }
 
     /// Opens a session without capabilities: nobody is there to answer questions.
-    pub(super) async fn open_without_client(&self, version: ProtocolVersion) -> Result<Opened, UpstreamError> {
+    pub(super) async fn open_without_client(
+        &self,
+        version: ProtocolVersion,
+    ) -> Result<Opened, UpstreamError> {
         let none = RawValue::from_string("{}".to_owned()).expect("an empty object is JSON");
         self.initialize(version, &none, &self.gateway).await
     }

@@ -28,7 +28,12 @@ pub(super) struct Signals {
 }
 
 impl List {
-    pub(super) const ALL: [Self; 4] = [Self::Tools, Self::Prompts, Self::Resources, Self::ResourceTemplates];
+    pub(super) const ALL: [Self; 4] = [
+        Self::Tools,
+        Self::Prompts,
+        Self::Resources,
+        Self::ResourceTemplates,
+    ];
 
     pub(super) const fn method(self) -> &'static str {
         match self {

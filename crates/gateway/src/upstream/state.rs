@@ -77,7 +77,8 @@ impl State {
 
     /// Whether a client of `era` can read resources here.
     pub fn offers_resources(&self, era: Era) -> bool {
-        self.offer_for(era).is_some_and(|offer| offer.server().resources())
+        self.offer_for(era)
+            .is_some_and(|offer| offer.server().resources())
     }
 }
 

@@ -8,9 +8,9 @@ use tokio::time::{Instant, sleep, timeout};
 use tokio_util::sync::CancellationToken;
 use tracing::{debug, info, warn};
 
+use super::core::Upstream;
 use super::hold::{Parting, same_items};
 use super::state::{Offer, State, Status};
-use super::upstream::Upstream;
 
 /// What is still to be told to the upstream when the gateway stops is worth this long.
 const FAREWELL: Duration = Duration::from_secs(2);
@@ -28,19 +28,26 @@ impl Upstream {
     /// Finds out what the upstream offers and keeps [`Upstream::states`] up to date until `stop`; then closes what it
     /// has opened. It reports the death of an upstream once, and its return once.
     pub async fn supervise(self: Arc<Self>, stop: CancellationToken) {
-        stop.run_until_cancelled(self.keep()).await;
+        // It lives as long as the gateway and is large.
+        stop.run_until_cancelled(Box::pin(self.keep())).await;
         let farewell = timeout(FAREWELL, async {
             self.end_shared_session().await;
             self.tasks.close();
             self.tasks.wait().await;
         });
         if farewell.await.is_err() {
-            debug!(message = "An upstream did not take its leave in time.", upstream = self.name());
+            debug!(
+                message = "An upstream did not take its leave in time.",
+                upstream = self.name()
+            );
         }
     }
 
     async fn keep(&self) {
-        let mut backoff = Backoff { retry: self.settings.retry, failures: 0 };
+        let mut backoff = Backoff {
+            retry: self.settings.retry,
+            failures: 0,
+        };
         loop {
             let began = Instant::now();
             let parting = match self.probe().await {
@@ -52,7 +59,10 @@ impl Upstream {
             }
             match parting {
                 Parting::Renew => {
-                    debug!(message = "An upstream has forgotten the shared session.", upstream = self.name());
+                    debug!(
+                        message = "An upstream has forgotten the shared session.",
+                        upstream = self.name()
+                    );
                     if backoff.failures == 0 && began.elapsed() >= STEADY {
                         continue;
                     }
@@ -66,12 +76,19 @@ impl Upstream {
     fn report_down(&self, cause: String) {
         let state = self.state();
         if state.status.is_down() {
-            debug!(message = "An upstream is still down.", upstream = self.name(), cause);
+            debug!(
+                message = "An upstream is still down.",
+                upstream = self.name(),
+                cause
+            );
             return;
         }
         warn!(message = "An upstream is down.", upstream = self.name(), cause);
         self.state.send_replace(Arc::new(State {
-            status: Status::Down { cause, since: Instant::now() },
+            status: Status::Down {
+                cause,
+                since: Instant::now(),
+            },
             legacy: state.legacy.clone(),
             modern: state.modern.clone(),
         }));
@@ -97,13 +114,21 @@ impl Upstream {
                 }
             }
         }
-        self.state.send_replace(Arc::new(State { status: Status::Up, legacy, modern }));
+        self.state.send_replace(Arc::new(State {
+            status: Status::Up,
+            legacy,
+            modern,
+        }));
     }
 }
 
 impl Backoff {
     fn next(&mut self) -> Duration {
-        let full = self.retry.initial.saturating_mul(1 << self.failures.min(20)).min(self.retry.max);
+        let full = self
+            .retry
+            .initial
+            .saturating_mul(1 << self.failures.min(20))
+            .min(self.retry.max);
         self.failures = self.failures.saturating_add(1);
         // Without randomness all replicas come at once, which is no reason to give up.
         let random = getrandom::u64().unwrap_or(u64::MAX);
@@ -113,8 +138,11 @@ impl Backoff {
 }
 
 fn spoken(legacy: Option<&Offer>, modern: Option<&Offer>) -> String {
-    let versions: Vec<&str> =
-        [legacy, modern].into_iter().flatten().map(|offer| offer.version.as_str()).collect();
+    let versions: Vec<&str> = [legacy, modern]
+        .into_iter()
+        .flatten()
+        .map(|offer| offer.version.as_str())
+        .collect();
     versions.join(", ")
 }
 
@@ -137,7 +165,10 @@ mod tests {
 
     #[test]
     fn the_back_off_grows_to_its_limit_and_is_never_the_same_for_all() {
-        let retry = Retry { initial: Duration::from_millis(250), max: Duration::from_secs(5) };
+        let retry = Retry {
+            initial: Duration::from_millis(250),
+            max: Duration::from_secs(5),
+        };
         let mut backoff = Backoff { retry, failures: 0 };
         let mut full = Duration::from_millis(250);
         for _ in 0..40 {

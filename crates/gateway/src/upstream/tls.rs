@@ -28,7 +28,11 @@ pub(super) fn client_config(secure: bool, tls: Option<&Tls>) -> Result<ClientCon
     match tls.and_then(|tls| tls.client_identity.as_ref()) {
         Some(ClientIdentity { cert, key }) => {
             let unusable = |error: &rustls::Error| {
-                SetupError::new(format!("client_cert {} cannot be used: {}", cert.display(), chain(error)))
+                SetupError::new(format!(
+                    "client_cert {} cannot be used: {}",
+                    cert.display(),
+                    chain(error)
+                ))
             };
             builder
                 .with_client_auth_cert(certificates("client_cert", cert)?, private_key(key)?)
@@ -42,7 +46,11 @@ fn authorities(path: &Path) -> Result<RootCertStore, SetupError> {
     let mut roots = RootCertStore::empty();
     for certificate in certificates("ca_cert", path)? {
         roots.add(certificate).map_err(|error| {
-            SetupError::new(format!("ca_cert {} cannot be used: {}", path.display(), chain(&error)))
+            SetupError::new(format!(
+                "ca_cert {} cannot be used: {}",
+                path.display(),
+                chain(&error)
+            ))
         })?;
     }
     Ok(roots)
@@ -51,16 +59,29 @@ fn authorities(path: &Path) -> Result<RootCertStore, SetupError> {
 fn certificates(key: &str, path: &Path) -> Result<Vec<CertificateDer<'static>>, SetupError> {
     let found = CertificateDer::pem_file_iter(path)
         .and_then(Iterator::collect::<Result<Vec<_>, _>>)
-        .map_err(|error| SetupError::new(format!("{key} {} cannot be read: {}", path.display(), chain(&error))))?;
+        .map_err(|error| {
+            SetupError::new(format!(
+                "{key} {} cannot be read: {}",
+                path.display(),
+                chain(&error)
+            ))
+        })?;
     if found.is_empty() {
-        return Err(SetupError::new(format!("{key} {} holds no certificate", path.display())));
+        return Err(SetupError::new(format!(
+            "{key} {} holds no certificate",
+            path.display()
+        )));
     }
     Ok(found)
 }
 
 fn private_key(path: &Path) -> Result<PrivateKeyDer<'static>, SetupError> {
     PrivateKeyDer::from_pem_file(path).map_err(|error| {
-        SetupError::new(format!("client_key {} cannot be read: {}", path.display(), chain(&error)))
+        SetupError::new(format!(
+            "client_key {} cannot be read: {}",
+            path.display(),
+            chain(&error)
+        ))
     })
 }
 
@@ -73,12 +94,28 @@ mod tests {
     #[test]
     fn files_that_cannot_be_used_are_named_with_their_key() {
         let missing = PathBuf::from("/nonexistent/authority.pem");
-        let tls = Tls { ca_cert: Some(missing.clone()), client_identity: None };
-        let error = client_config(true, Some(&tls)).expect_err("no such file").to_string();
-        assert!(error.contains("ca_cert") && error.contains("authority.pem"), "{error}");
-        let identity = ClientIdentity { cert: missing.clone(), key: missing };
-        let tls = Tls { ca_cert: None, client_identity: Some(identity) };
-        let error = client_config(false, Some(&tls)).expect_err("no such file").to_string();
+        let tls = Tls {
+            ca_cert: Some(missing.clone()),
+            client_identity: None,
+        };
+        let error = client_config(true, Some(&tls))
+            .expect_err("no such file")
+            .to_string();
+        assert!(
+            error.contains("ca_cert") && error.contains("authority.pem"),
+            "{error}"
+        );
+        let identity = ClientIdentity {
+            cert: missing.clone(),
+            key: missing,
+        };
+        let tls = Tls {
+            ca_cert: None,
+            client_identity: Some(identity),
+        };
+        let error = client_config(false, Some(&tls))
+            .expect_err("no such file")
+            .to_string();
         assert!(error.contains("client_cert"), "{error}");
     }
 

@@ -48,6 +48,16 @@ fn rig(disconnect: Disconnect) -> Rig {
     Rig { driver, events, controls, outputs, sink, live, session }
 }
 
+async fn drive(
+    driver: Driver,
+    call: impl Future<Output = Outcome> + Send,
+    events: mpsc::Receiver<Event>,
+    controls: mpsc::Receiver<Control>,
+) {
+    let decided = driver.run(std::pin::pin!(call), events, controls).await;
+    decided.tell().await;
+}
+
 fn raw(json: &str) -> Box<RawValue> {
     RawValue::from_string(json.to_owned()).unwrap()
 }
@@ -78,7 +88,7 @@ async fn events_come_before_the_only_answer_and_log_messages_are_filtered() {
         sink.notify("notifications/progress", Some(raw(r#"{"progress":1}"#))).await;
         Ok(raw(r#"{"done":true}"#))
     };
-    driver.run(call, events, controls).await;
+    drive(driver, call, events, controls).await;
     assert_eq!(message(outputs.recv().await)["params"]["data"], "yes");
     assert_eq!(message(outputs.recv().await)["params"]["progress"], 1);
     assert_eq!(message(outputs.recv().await)["result"]["done"], true);
@@ -98,7 +108,7 @@ async fn silence_ends_a_call_with_a_timeout_and_lets_go_of_its_future() {
         sink.notify("notifications/progress", None).await;
         pending().await
     };
-    driver.run(call, events, controls).await;
+    drive(driver, call, events, controls).await;
     assert_eq!(message(outputs.recv().await)["method"], "notifications/progress");
     let answer = message(outputs.recv().await);
     assert_eq!(answer["error"]["data"]["reason"], "timeout", "{answer}");
@@ -111,7 +121,7 @@ async fn a_cancel_ends_a_call_without_an_answer() {
     let Rig { driver, events, controls, mut outputs, live, session, .. } = rig(Disconnect::RunOn);
     let control = live.find(&session, &RequestId::from_number(1)).unwrap();
     control.send(Control::Cancel).await.unwrap();
-    driver.run(pending(), events, controls).await;
+    drive(driver, pending(), events, controls).await;
     assert!(matches!(outputs.recv().await, Some(Output::Cancelled)));
     assert!(live.find(&session, &RequestId::from_number(1)).is_none());
 }
@@ -123,7 +133,7 @@ async fn a_question_is_answered_once_and_stops_the_clock_meanwhile() {
         let answer = sink.ask("elicitation/create", Some(raw(r#"{"message":"?"}"#))).await.unwrap();
         Ok(answer.unwrap())
     };
-    let running = tokio::spawn(driver.run(call, events, controls));
+    let running = tokio::spawn(drive(driver, call, events, controls));
     let question = message(outputs.recv().await);
     let id = RequestId::from_json(&question["id"].to_string()).unwrap();
     tokio::time::sleep(SILENCE * 3).await;
@@ -143,7 +153,7 @@ async fn what_the_client_did_not_declare_is_refused_without_asking_it() {
         let refused = sink.ask("sampling/createMessage", None).await.unwrap().unwrap_err();
         Err(CallError::Answered(refused))
     };
-    driver.run(call, events, controls).await;
+    drive(driver, call, events, controls).await;
     assert_eq!(message(outputs.recv().await)["error"]["code"], -32601);
 }
 
@@ -158,7 +168,7 @@ async fn a_lost_legacy_client_costs_the_stream_and_not_the_call() {
         finished.send(nobody.unwrap_err()).unwrap();
         Ok(raw("{}"))
     };
-    driver.run(call, events, controls).await;
+    drive(driver, call, events, controls).await;
     assert_eq!(finish.await.unwrap(), NoAnswer);
 }
 
@@ -172,7 +182,7 @@ async fn a_lost_modern_client_is_a_cancel() {
         let _guard = guard;
         pending().await
     };
-    driver.run(call, events, controls).await;
+    drive(driver, call, events, controls).await;
     assert!(dropped.load(std::sync::atomic::Ordering::SeqCst));
 }
 
@@ -185,7 +195,7 @@ async fn a_client_that_stops_reading_is_given_up_and_the_call_ends_all_the_same(
         }
         Ok(raw("{}"))
     };
-    driver.run(call, events, controls).await;
+    drive(driver, call, events, controls).await;
     assert_eq!(outputs.len(), EVENT_QUEUE);
 }
 

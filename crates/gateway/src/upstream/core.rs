@@ -30,7 +30,7 @@ pub struct Upstream {
     pub(super) gateway: Box<RawValue>,
     pub(super) shared: SharedSession,
     pub(super) signals: Signals,
-    /// The last `server/discover` was not answered at all.
+    /// The upstream is known to leave `server/discover` without an answer while it answers other requests.
     pub(super) discovery_is_silent: AtomicBool,
     pub(super) state: watch::Sender<Arc<State>>,
     /// Cancels and closes that outlive whoever caused them. Each ends by itself within a timeout.
@@ -84,10 +84,20 @@ impl Upstream {
         let limit = self.settings.timing.request;
         let asked = timeout(limit, async {
             let id = self.mint.id();
-            let response = self.http.post(self.own_headers(peer, method), self.own_body(peer, &id, method, params));
-            Conversation::new(self, peer, Some(&id), None).read(response.await?).await
+            let response = self.http.post(
+                self.own_headers(peer, method),
+                self.own_body(peer, &id, method, params),
+            );
+            Conversation::new(self, peer, Some(&id), None)
+                .read(response.await?)
+                .await
         });
-        asked.await.unwrap_or_else(|_| Err(UpstreamError::lost(format!("no answer within {} ms", limit.as_millis()))))
+        asked.await.unwrap_or_else(|_| {
+            Err(UpstreamError::lost(format!(
+                "no answer within {} ms",
+                limit.as_millis()
+            )))
+        })
     }
 
     pub(super) fn own_headers(&self, peer: Peer<'_>, method: &str) -> http::HeaderMap {
@@ -116,6 +126,9 @@ impl Upstream {
 
 impl std::fmt::Debug for Upstream {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        formatter.debug_struct("Upstream").field("settings", &self.settings).finish_non_exhaustive()
+        formatter
+            .debug_struct("Upstream")
+            .field("settings", &self.settings)
+            .finish_non_exhaustive()
     }
 }
