@@ -21,6 +21,7 @@ mod tools;
 
 use std::io::Write as _;
 
+use axum::serve::ListenerExt as _;
 use clap::Parser as _;
 use tokio::{
     net::TcpListener,
@@ -45,6 +46,11 @@ async fn main() -> Result<(), Failure> {
     writeln!(stdout, "listening on http://{address}{}", http::ENDPOINT)?;
     stdout.flush()?;
     drop(stdout);
+    // Without this each event of a stream waits for the acknowledgement of the one before.
+    let listener = listener.tap_io(|connection| {
+        // A connection that is gone already needs no setting.
+        let _ = connection.set_nodelay(true);
+    });
     tokio::select! {
         served = axum::serve(listener, router) => served?,
         _ = terminate.recv() => {}

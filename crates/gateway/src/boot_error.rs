@@ -16,7 +16,10 @@ pub struct BootError {
 impl BootError {
     /// Makes an error from its two sentences.
     pub fn new(cause: impl Into<String>, remedy: impl Into<String>) -> Self {
-        Self { cause: cause.into(), remedy: remedy.into() }
+        Self {
+            cause: cause.into(),
+            remedy: remedy.into(),
+        }
     }
 
     /// What is wrong.
@@ -49,16 +52,23 @@ impl BootError {
     pub(crate) fn names(collisions: &[NameCollision]) -> Self {
         let several: Vec<String> = collisions
             .iter()
-            .map(|NameCollision { kind, name, first, second }| {
-                format!("{first} and {second} both offer {name} in {kind}")
-            })
+            .map(
+                |NameCollision {
+                     kind,
+                     name,
+                     first,
+                     second,
+                 }| { format!("{first} and {second} both offer {name} in {kind}") },
+            )
             .collect();
         let key = if collisions.iter().any(|collision| collision.kind == "tools") {
             "tool_prefix"
         } else {
             "prompt_prefix"
         };
-        let second = collisions.first().map_or("", |collision| collision.second.as_str());
+        let second = collisions
+            .first()
+            .map_or("", |collision| collision.second.as_str());
         Self::new(
             several.join("; "),
             format!("set mcp.federations[name={second}].naming.{key}, or leave one out with filter.exclude"),

@@ -74,7 +74,10 @@ impl EventSink {
 
     /// Sends a notification. A caller that is gone is no error: the call goes on without it.
     pub async fn notify(&self, method: impl Into<String>, params: Option<Box<RawValue>>) {
-        let event = Event::Notification { method: method.into(), params };
+        let event = Event::Notification {
+            method: method.into(),
+            params,
+        };
         // A closed channel means that the call's driver has ended; its future is about to be dropped.
         let _ = self.events.send(event).await;
     }
@@ -89,8 +92,15 @@ impl EventSink {
         params: Option<Box<RawValue>>,
     ) -> Result<Answer, NoAnswer> {
         let (answer, waiting) = oneshot::channel();
-        let question = Question { method: method.into(), params, answer };
-        self.events.send(Event::Question(question)).await.map_err(|_| NoAnswer)?;
+        let question = Question {
+            method: method.into(),
+            params,
+            answer,
+        };
+        self.events
+            .send(Event::Question(question))
+            .await
+            .map_err(|_| NoAnswer)?;
         waiting.await.map_err(|_| NoAnswer)
     }
 }

@@ -56,7 +56,10 @@ pub struct Offered {
 
 impl std::fmt::Debug for Gateway {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        formatter.debug_struct("Gateway").field("address", &self.address).finish_non_exhaustive()
+        formatter
+            .debug_struct("Gateway")
+            .field("address", &self.address)
+            .finish_non_exhaustive()
     }
 }
 
@@ -70,7 +73,9 @@ impl Gateway {
         let listener = Listener::bind(&server.bind_address)
             .await
             .map_err(|error| BootError::bind(&server.bind_address, &error))?;
-        let address = listener.address().map_err(|error| BootError::bind(&server.bind_address, &error))?;
+        let address = listener
+            .address()
+            .map_err(|error| BootError::bind(&server.bind_address, &error))?;
         let mint = Mint::new(parts.boot_id);
         let stop_upstreams = CancellationToken::new();
         let members = config
@@ -97,9 +102,19 @@ impl Gateway {
         router.follow_members();
         let stop_accepting = CancellationToken::new();
         let shutdown_timeout = server.shutdown_timeout;
-        let frontend = Arc::new(Frontend::new(FrontendSettings { server, router: Arc::clone(&router) }));
+        let frontend = Arc::new(Frontend::new(FrontendSettings {
+            server,
+            router: Arc::clone(&router),
+        }));
         let listening = listener.serve(frontend, stop_accepting.clone());
-        Ok(Self { address, router, listening, stop_accepting, stop_upstreams, shutdown_timeout })
+        Ok(Self {
+            address,
+            router,
+            listening,
+            stop_accepting,
+            stop_upstreams,
+            shutdown_timeout,
+        })
     }
 
     /// The address that clients reach.
@@ -125,9 +140,15 @@ impl Gateway {
             self.listening.finish().await;
             self.router.calls_ended().await;
         };
-        if tokio::time::timeout(self.shutdown_timeout, finished).await.is_err() {
+        if tokio::time::timeout(self.shutdown_timeout, finished)
+            .await
+            .is_err()
+        {
             let limit_ms = self.shutdown_timeout.as_millis();
-            warn!(message = "Some calls did not finish in time and were cut off.", limit_ms);
+            warn!(
+                message = "Some calls did not finish in time and were cut off.",
+                limit_ms
+            );
         }
         self.stop_upstreams.cancel();
         // What is left are closes and cancels of upstream sessions: worth a moment, not more.

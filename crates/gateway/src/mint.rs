@@ -23,7 +23,12 @@ struct Shared {
 impl Mint {
     /// Creates a mint for the boot named `boot_id`, which must be unique over replicas and boots.
     pub fn new(boot_id: impl Into<String>) -> Self {
-        Self { shared: Arc::new(Shared { boot_id: boot_id.into(), next: AtomicU64::new(1) }) }
+        Self {
+            shared: Arc::new(Shared {
+                boot_id: boot_id.into(),
+                next: AtomicU64::new(1),
+            }),
+        }
     }
 
     /// Mints the next id as text.

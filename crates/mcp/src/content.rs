@@ -56,7 +56,19 @@ fn essence(media_type: &str) -> &str {
     media_type.split(';').next().unwrap_or_default().trim()
 }
 
+/// What practically every client sends.
+const USUAL: [&str; 2] = [
+    "application/json, text/event-stream",
+    "text/event-stream, application/json",
+];
+
 fn accepts(headers: &HeaderMap, wanted: &str) -> bool {
+    if headers
+        .get(ACCEPT)
+        .is_some_and(|value| USUAL.iter().any(|usual| value.as_bytes() == usual.as_bytes()))
+    {
+        return true;
+    }
     let values = headers
         .get_all(ACCEPT)
         .iter()

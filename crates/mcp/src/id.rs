@@ -35,6 +35,12 @@ impl RequestId {
     /// Makes a string id.
     #[must_use]
     pub fn from_string(text: &str) -> Self {
+        if is_plain(text) {
+            return Self {
+                json: format!("\"{text}\"").into(),
+                decoded: None,
+            };
+        }
         let json = raw::from_string(text);
         let escaped = json.get().len() != text.len() + 2;
         Self {
@@ -50,6 +56,13 @@ impl RequestId {
     pub fn from_json(json: &str) -> Result<Self, InvalidId> {
         let json = json.trim_matches([' ', '\t', '\r', '\n']);
         if json.starts_with('"') {
+            let inner = json.strip_prefix('"').and_then(|rest| rest.strip_suffix('"'));
+            if inner.is_some_and(is_plain) {
+                return Ok(Self {
+                    json: json.into(),
+                    decoded: None,
+                });
+            }
             let text: String = serde_json::from_str(json).map_err(|_| InvalidId)?;
             return Ok(Self::from_string(&text));
         }
@@ -97,6 +110,12 @@ impl RequestId {
     pub fn to_raw(&self) -> Box<RawValue> {
         raw::from_written(self.json.as_ref().to_owned())
     }
+}
+
+/// True for text that stands between the quotes of its JSON string as it is: most ids are such.
+fn is_plain(text: &str) -> bool {
+    text.bytes()
+        .all(|byte| matches!(byte, 0x20..=0x7e) && byte != b'"' && byte != b'\\')
 }
 
 /// JSON allows no leading zero and no plus sign; the same rules hold here.

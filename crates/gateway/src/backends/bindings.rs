@@ -34,9 +34,16 @@ pub(crate) struct OwnBindings {
 impl OwnBindings {
     /// Prepares the bindings of a validated configuration.
     pub(crate) fn new(capabilities: Capabilities) -> Self {
-        let listed = |identity: &str, item: Value| Listed { identity: identity.to_owned(), raw: raw(&item) };
+        let listed = |identity: &str, item: Value| Listed {
+            identity: identity.to_owned(),
+            raw: raw(&item),
+        };
         Self {
-            tools: capabilities.tools.iter().map(|tool| listed(&tool.name, tool_item(tool))).collect(),
+            tools: capabilities
+                .tools
+                .iter()
+                .map(|tool| listed(&tool.name, tool_item(tool)))
+                .collect(),
             prompts: capabilities
                 .prompts
                 .iter()
@@ -98,7 +105,10 @@ impl OwnBindings {
         let resource = &self.capabilities.resources[at];
         let params = Params::read(params)?;
         let Backend::Mock(mock) = &resource.backend;
-        let content = mock::Content { uri: &resource.uri, mime_type: resource.mime_type.as_deref() };
+        let content = mock::Content {
+            uri: &resource.uri,
+            mime_type: resource.mime_type.as_deref(),
+        };
         mock::read_resource(mock, &content, &params, caller).await
     }
 
@@ -112,10 +122,20 @@ impl OwnBindings {
     ) -> Outcome {
         let template = &self.capabilities.resource_templates[at];
         let mut params = Params::read(params)?;
-        let variables = self.templates.get(at).and_then(|template| template.captures(uri)).unwrap_or_default();
-        params.arguments = variables.into_iter().map(|(name, value)| (name, Value::from(value))).collect();
+        let variables = self
+            .templates
+            .get(at)
+            .and_then(|template| template.captures(uri))
+            .unwrap_or_default();
+        params.arguments = variables
+            .into_iter()
+            .map(|(name, value)| (name, Value::from(value)))
+            .collect();
         let Backend::Mock(mock) = &template.backend;
-        let content = mock::Content { uri, mime_type: template.mime_type.as_deref() };
+        let content = mock::Content {
+            uri,
+            mime_type: template.mime_type.as_deref(),
+        };
         mock::read_resource(mock, &content, &params, caller).await
     }
 }
@@ -146,7 +166,11 @@ fn tool_item(tool: &Tool) -> Value {
     let mut hints = Map::new();
     put(&mut hints, "readOnlyHint", tool.annotations.read_only.as_ref());
     put(&mut hints, "idempotentHint", tool.annotations.idempotent.as_ref());
-    put(&mut hints, "destructiveHint", tool.annotations.destructive.as_ref());
+    put(
+        &mut hints,
+        "destructiveHint",
+        tool.annotations.destructive.as_ref(),
+    );
     put(&mut hints, "openWorldHint", tool.annotations.open_world.as_ref());
     if !hints.is_empty() {
         item.insert("annotations".to_owned(), Value::Object(hints));

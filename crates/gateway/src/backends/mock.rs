@@ -177,21 +177,37 @@ fn modern_question(request: &Value, params: &Params, caller: &Caller) -> Result<
 
 async fn legacy_question(mut request: Value, caller: &Caller) -> Result<Asked, CallError> {
     if !declares_elicitation(caller) {
-        return Ok(Asked::Refused("this asks the user, and the client does not support elicitation"));
+        return Ok(Asked::Refused(
+            "this asks the user, and the client does not support elicitation",
+        ));
     }
     // Revisions before 2025-11-25 know no modes.
-    if let Some(members) = request.as_object_mut().filter(|_| !caller.version.has_url_elicitation()) {
+    if let Some(members) = request
+        .as_object_mut()
+        .filter(|_| !caller.version.has_url_elicitation())
+    {
         members.shift_remove("mode");
     }
-    match caller.events.ask("elicitation/create", Some(raw(&request)?)).await {
-        Ok(Ok(answer)) => Ok(accepted(&serde_json::from_str(answer.get()).map_err(ErrorObject::internal)?)),
+    match caller
+        .events
+        .ask("elicitation/create", Some(raw(&request)?))
+        .await
+    {
+        Ok(Ok(answer)) => Ok(accepted(
+            &serde_json::from_str(answer.get()).map_err(ErrorObject::internal)?,
+        )),
         Ok(Err(_)) => Ok(Asked::Refused("the client refused to ask the user")),
-        Err(_) => Ok(Asked::Refused("the question could not be delivered to the client")),
+        Err(_) => Ok(Asked::Refused(
+            "the question could not be delivered to the client",
+        )),
     }
 }
 
 fn accepted(answer: &Value) -> Asked {
-    match (answer["action"].as_str(), answer.get("content").and_then(Value::as_object)) {
+    match (
+        answer["action"].as_str(),
+        answer.get("content").and_then(Value::as_object),
+    ) {
         (Some("accept"), content) => Asked::Answered(content.cloned().unwrap_or_default()),
         _ => Asked::Refused("the user did not answer the question"),
     }

@@ -51,15 +51,27 @@ mod tests {
     fn arguments_are_filled_in_and_other_expressions_stay() {
         let arguments = json!({ "name": "Ada", "n": 3, "list": [1, "x"] });
         let arguments = arguments.as_object().expect("an object");
-        assert_eq!(fill("Hi ${arguments.name}, ${arguments.n}!", arguments), "Hi Ada, 3!");
-        assert_eq!(fill("${arguments.list}${arguments.gone}", arguments), r#"[1,"x"]"#);
-        assert_eq!(fill("${env.X} ${arguments.name", arguments), "${env.X} ${arguments.name");
+        assert_eq!(
+            fill("Hi ${arguments.name}, ${arguments.n}!", arguments),
+            "Hi Ada, 3!"
+        );
+        assert_eq!(
+            fill("${arguments.list}${arguments.gone}", arguments),
+            r#"[1,"x"]"#
+        );
+        assert_eq!(
+            fill("${env.X} ${arguments.name", arguments),
+            "${env.X} ${arguments.name"
+        );
     }
 
     #[test]
     fn a_filled_in_text_is_not_filled_again() {
         let arguments = json!({ "a": "${arguments.b}", "b": "secret" });
-        assert_eq!(fill("${arguments.a}", arguments.as_object().expect("an object")), "${arguments.b}");
+        assert_eq!(
+            fill("${arguments.a}", arguments.as_object().expect("an object")),
+            "${arguments.b}"
+        );
     }
 
     #[test]

@@ -15,12 +15,7 @@ impl Frontend {
     ///
     /// A call that is done before `upgrade_after` and has sent nothing else is answered as JSON. Everything else
     /// becomes a stream of events, at the first event or when that time is over.
-    pub(super) async fn answer(
-        &self,
-        era: Era,
-        id: &RequestId,
-        mut call: Call,
-    ) -> Response<ResponseBody> {
+    pub(super) async fn answer(&self, era: Era, id: &RequestId, mut call: Call) -> Response<ResponseBody> {
         match tokio::time::timeout(self.upgrade_after, call.next()).await {
             Ok(Some(Output::Answer(answer))) => whole(era, *answer),
             Ok(Some(Output::Event(message))) => {

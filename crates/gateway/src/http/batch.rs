@@ -8,6 +8,7 @@ use http::{Response, StatusCode};
 use mcpg_mcp::envelope::{InvalidMessage, Message};
 use mcpg_mcp::era::{EraHeaders, decide_batch, no_batches};
 use mcpg_mcp::error::ErrorObject;
+use mcpg_mcp::params::Params;
 use mcpg_mcp::write;
 use tokio::time::Instant;
 
@@ -44,7 +45,10 @@ impl Frontend {
         if !version_of(&session).allows_batches() {
             return respond::error(StatusCode::BAD_REQUEST, None, &no_batches());
         }
-        let mut gathering = Gathering { done: Vec::new(), running: Vec::new() };
+        let mut gathering = Gathering {
+            done: Vec::new(),
+            running: Vec::new(),
+        };
         for message in messages {
             if let Err(response) = self.begin(&session, message, &mut gathering).await {
                 return *response;
@@ -60,19 +64,28 @@ impl Frontend {
         gathering: &mut Gathering,
     ) -> Result<(), Box<Response<ResponseBody>>> {
         match message {
-            Err(invalid) => gathering.done.push(write::error(invalid.id.as_ref(), &invalid.error)),
+            Err(invalid) => gathering
+                .done
+                .push(write::error(invalid.id.as_ref(), &invalid.error)),
             Ok(Message::Request(request)) if request.method == "initialize" => {
                 let why = ErrorObject::invalid_request("initialize cannot be part of a batch");
                 gathering.done.push(write::error(Some(&request.id), &why));
             }
             Ok(Message::Request(request)) => {
-                match self.router.start(ClientRequest::of(&request), client_of(session.clone())) {
+                let started = Params::parse(request.params).and_then(|params| {
+                    self.router
+                        .start(ClientRequest::of(&request, &params), client_of(session.clone()))
+                });
+                match started {
                     Ok(call) => gathering.running.push(call),
                     Err(error) => gathering.done.push(write::error(Some(&request.id), &error)),
                 }
             }
             Ok(Message::Notification(notification)) => {
-                let taken = self.router.notification(session, &notification.method, notification.params).await;
+                let taken = self
+                    .router
+                    .notification(session, &notification.method, notification.params)
+                    .await;
                 taken.map_err(|problem| Box::new(respond::session_error(&problem, None)))?;
             }
             Ok(Message::Response(response)) => self.take_response(session, &response).await,

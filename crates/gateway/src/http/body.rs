@@ -27,7 +27,11 @@ impl EventBody {
     pub(super) fn new(first: &[Bytes], mut calls: Vec<Call>) -> Self {
         // Events must flow to the executor's end even while the client's connection takes no more bytes.
         calls.iter_mut().for_each(Call::run_on);
-        let first = if first.is_empty() { None } else { Some(first.concat().into()) };
+        let first = if first.is_empty() {
+            None
+        } else {
+            Some(first.concat().into())
+        };
         Self { first, calls }
     }
 }
@@ -65,7 +69,11 @@ impl Body for EventBody {
                 Poll::Pending => at += 1,
             }
         }
-        if self.calls.is_empty() { Poll::Ready(None) } else { Poll::Pending }
+        if self.calls.is_empty() {
+            Poll::Ready(None)
+        } else {
+            Poll::Pending
+        }
     }
 
     fn is_end_stream(&self) -> bool {

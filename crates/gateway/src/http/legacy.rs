@@ -7,6 +7,7 @@ use mcpg_mcp::envelope::{self, Message, Request};
 use mcpg_mcp::era::{EraHeaders, LegacySession};
 use mcpg_mcp::error::ErrorObject;
 use mcpg_mcp::headers::SESSION_ID;
+use mcpg_mcp::params::Params;
 use mcpg_mcp::version::{Era, ProtocolVersion};
 use mcpg_mcp::write;
 use tracing::debug;
@@ -37,7 +38,9 @@ impl Frontend {
                 debug!(message = "Opened a session.", session = %opened.id, version = %opened.version);
                 let mut response = respond::json(StatusCode::OK, write::result(&request.id, &opened.result));
                 let id = HeaderValue::from_str(opened.id.as_str());
-                response.headers_mut().insert(SESSION_ID, id.expect("a session id is visible ASCII"));
+                response
+                    .headers_mut()
+                    .insert(SESSION_ID, id.expect("a session id is visible ASCII"));
                 response
             }
             Err(NotInitialized::Invalid(error)) => respond::error(StatusCode::OK, Some(&request.id), &error),
@@ -50,6 +53,7 @@ impl Frontend {
         &self,
         claimed: LegacySession<'_>,
         message: Message<'_>,
+        params: &Params<'_>,
     ) -> Response<ResponseBody> {
         let id = message.id().cloned();
         let session = match self.session_of(claimed).await {
@@ -62,13 +66,20 @@ impl Frontend {
         };
         match message {
             Message::Request(request) => {
-                match self.router.start(ClientRequest::of(&request), client_of(session)) {
+                match self
+                    .router
+                    .start(ClientRequest::of(&request, params), client_of(session))
+                {
                     Ok(call) => self.answer(Era::Legacy, &request.id, call).await,
                     Err(error) => respond::error(StatusCode::OK, Some(&request.id), &error),
                 }
             }
             Message::Notification(notification) => {
-                match self.router.notification(&session, &notification.method, notification.params).await {
+                match self
+                    .router
+                    .notification(&session, &notification.method, notification.params)
+                    .await
+                {
                     Ok(()) => respond::empty(StatusCode::ACCEPTED),
                     Err(problem) => respond::session_error(&problem, None),
                 }

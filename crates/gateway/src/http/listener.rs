@@ -58,7 +58,9 @@ impl Listener {
 
     /// Serves until `stop`; connections go on after that until [`Listening::finish`].
     pub(crate) fn serve(self, frontend: Arc<Frontend>, stop: CancellationToken) -> Listening {
-        Listening { connections: tokio::spawn(accept(self.socket, frontend, stop)) }
+        Listening {
+            connections: tokio::spawn(accept(self.socket, frontend, stop)),
+        }
     }
 }
 

@@ -33,7 +33,10 @@ impl Frontend {
             parameter_headers: parameter_headers(http_headers),
             session: None,
         };
-        match self.router.start(ClientRequest::of(request), client) {
+        match self
+            .router
+            .start(ClientRequest::modern(request, params, meta), client)
+        {
             Ok(call) => self.answer(Era::Modern, &request.id, call).await,
             Err(error) => respond::error(StatusCode::BAD_REQUEST, Some(&request.id), &error),
         }

@@ -32,7 +32,10 @@ impl Frontend {
             return respond::refusal(status, "the body must be application/json");
         }
         if let Err(status) = content::check_post_accept(&parts.headers) {
-            return respond::refusal(status, "a POST must accept application/json and text/event-stream");
+            return respond::refusal(
+                status,
+                "a POST must accept application/json and text/event-stream",
+            );
         }
         let body = match self.read(&parts.headers, body).await {
             Ok(body) => body,
@@ -71,7 +74,7 @@ impl Frontend {
                 Message::Request(request) => self.initialize(headers, &request).await,
                 Message::Notification(_) | Message::Response(_) => respond::empty(StatusCode::ACCEPTED),
             },
-            Ok(Decision::Legacy { session, .. }) => self.legacy(session, message).await,
+            Ok(Decision::Legacy { session, params }) => self.legacy(session, message, &params).await,
         }
     }
 
@@ -85,7 +88,9 @@ impl Frontend {
             let why = format!("the body is larger than {limit} bytes (gateway.server.max_request_body_mb)");
             Box::new(respond::refusal(StatusCode::PAYLOAD_TOO_LARGE, &why))
         };
-        let announced = headers.get(CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse::<u64>().ok());
+        let announced = headers
+            .get(CONTENT_LENGTH)
+            .and_then(|value| value.to_str().ok()?.parse::<u64>().ok());
         if announced.is_some_and(|length| length > self.max_body as u64) {
             return Err(too_large());
         }

@@ -18,7 +18,9 @@ const RETRY_AFTER_SECONDS: HeaderValue = HeaderValue::from_static("1");
 /// A JSON body.
 pub(super) fn json(status: StatusCode, body: Bytes) -> Response<ResponseBody> {
     let mut response = empty(status);
-    response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    response
+        .headers_mut()
+        .insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
     *response.body_mut() = Either::Left(Full::new(body));
     response
 }
@@ -31,7 +33,11 @@ pub(super) fn empty(status: StatusCode) -> Response<ResponseBody> {
 }
 
 /// A JSON-RPC error as the body of an HTTP error.
-pub(super) fn error(status: StatusCode, id: Option<&RequestId>, error: &ErrorObject) -> Response<ResponseBody> {
+pub(super) fn error(
+    status: StatusCode,
+    id: Option<&RequestId>,
+    error: &ErrorObject,
+) -> Response<ResponseBody> {
     json(status, write::error(id, error))
 }
 
@@ -53,7 +59,9 @@ pub(super) fn events(body: EventBody) -> Response<ResponseBody> {
 /// 405 with the methods that exist.
 pub(super) fn method_not_allowed(allowed: &'static str) -> Response<ResponseBody> {
     let mut response = refusal(StatusCode::METHOD_NOT_ALLOWED, "this method does not exist here");
-    response.headers_mut().insert(ALLOW, HeaderValue::from_static(allowed));
+    response
+        .headers_mut()
+        .insert(ALLOW, HeaderValue::from_static(allowed));
     response
 }
 
@@ -77,7 +85,11 @@ pub(super) fn session_error(problem: &SessionError, id: Option<&RequestId>) -> R
         }
         other => {
             error!(message = "A session record is unusable.", error = %other);
-            error(StatusCode::INTERNAL_SERVER_ERROR, id, &ErrorObject::internal("the session is unusable"))
+            error(
+                StatusCode::INTERNAL_SERVER_ERROR,
+                id,
+                &ErrorObject::internal("the session is unusable"),
+            )
         }
     }
 }

@@ -39,7 +39,10 @@ impl Frontend {
             router,
             upgrade_after: server.upgrade_after,
             max_body: server.max_request_body_bytes,
-            guard: Guard { hosts: server.allowed_hosts, origins: server.allowed_origins },
+            guard: Guard {
+                hosts: server.allowed_hosts,
+                origins: server.allowed_origins,
+            },
             mcp_path: server.mcp_path,
             health_path: server.health_path,
         }
@@ -100,7 +103,10 @@ impl Frontend {
         request: &Request<B>,
     ) -> Result<crate::router::SessionRef, Response<ResponseBody>> {
         let id = session_header(request).map_err(|response| *response)?;
-        self.router.admit(id).await.map_err(|problem| respond::session_error(&problem, None))
+        self.router
+            .admit(id)
+            .await
+            .map_err(|problem| respond::session_error(&problem, None))
     }
 }
 
@@ -116,6 +122,9 @@ fn session_header<B>(request: &Request<B>) -> Result<&str, Box<Response<Response
     let headers = EraHeaders::read(request.headers()).map_err(rejected)?;
     let session = decide_without_body(&headers).map_err(rejected)?;
     session.session_id.ok_or_else(|| {
-        Box::new(respond::refusal(StatusCode::BAD_REQUEST, "the Mcp-Session-Id header is missing"))
+        Box::new(respond::refusal(
+            StatusCode::BAD_REQUEST,
+            "the Mcp-Session-Id header is missing",
+        ))
     })
 }

@@ -24,7 +24,11 @@ pub(crate) struct Call {
 
 impl Call {
     pub(super) fn new(work: Work, outputs: mpsc::Receiver<Output>, calls: TaskTracker) -> Self {
-        Self { outputs, work: Some(work), calls }
+        Self {
+            outputs,
+            work: Some(work),
+            calls,
+        }
     }
 
     /// Waits for what the call sends next and runs it meanwhile; `None` after its end.
@@ -63,6 +67,9 @@ impl Drop for Call {
 
 impl std::fmt::Debug for Call {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        formatter.debug_struct("Call").field("runs_alone", &self.work.is_none()).finish_non_exhaustive()
+        formatter
+            .debug_struct("Call")
+            .field("runs_alone", &self.work.is_none())
+            .finish_non_exhaustive()
     }
 }

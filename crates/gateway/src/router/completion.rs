@@ -16,12 +16,18 @@ impl Router {
     pub(super) async fn complete(&self, params: Box<RawValue>, client: &Client, caller: &Caller) -> Outcome {
         let era = client.version.era();
         let mut object = parse(&params)?;
-        let reference = object.get("ref").ok_or_else(|| ErrorObject::invalid_params("ref is missing"))?;
+        let reference = object
+            .get("ref")
+            .ok_or_else(|| ErrorObject::invalid_params("ref is missing"))?;
         let mut reference = parse(reference)?;
         let (kind, member) = match reference.get_str("type").as_deref() {
             Some("ref/prompt") => (Kind::Prompts, "name"),
             Some("ref/resource") => (Kind::ResourceTemplates, "uri"),
-            _ => return Err(ErrorObject::invalid_params("ref.type is neither ref/prompt nor ref/resource").into()),
+            _ => {
+                return Err(
+                    ErrorObject::invalid_params("ref.type is neither ref/prompt nor ref/resource").into(),
+                );
+            }
         };
         let identity = reference
             .get_str(member)

@@ -60,7 +60,10 @@ impl Router {
             openings: Openings::default(),
             live: Arc::default(),
             mint: settings.mint,
-            patience: Patience { silence: settings.request_timeout, question: settings.question_timeout },
+            patience: Patience {
+                silence: settings.request_timeout,
+                question: settings.question_timeout,
+            },
             calls: TaskTracker::new(),
             tasks: TaskTracker::new(),
             stop: settings.stop,

@@ -5,12 +5,14 @@
 
 use std::collections::HashMap;
 use std::pin::Pin;
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
 use mcpg_capabilities::sessions::SessionId;
 use mcpg_mcp::error::ErrorObject;
 use mcpg_mcp::id::RequestId;
+use mcpg_mcp::initialize::ClientCapabilities;
 use mcpg_mcp::meta::LogLevel;
 use mcpg_mcp::object::Object;
 use mcpg_mcp::write;
@@ -69,22 +71,15 @@ pub(super) struct Patience {
 pub(super) struct Driver {
     pub(super) id: RequestId,
     pub(super) session: Option<SessionId>,
-    pub(super) live: std::sync::Arc<LiveCalls>,
+    pub(super) live: Arc<LiveCalls>,
     pub(super) mint: Mint,
     pub(super) patience: Patience,
     pub(super) disconnect: Disconnect,
-    pub(super) asks: Asks,
+    /// What the client declared, and with it which questions it answers.
+    pub(super) capabilities: Arc<RawValue>,
     pub(super) log_level: LogFilter,
     pub(super) output: mpsc::Sender<Output>,
     pub(super) control: ControlSender,
-}
-
-/// Which questions the client said that it answers.
-#[derive(Clone, Copy, Debug, Default)]
-pub(super) struct Asks {
-    pub(super) elicitation: bool,
-    pub(super) sampling: bool,
-    pub(super) roots: bool,
 }
 
 /// Which log messages reach the client.
@@ -96,18 +91,6 @@ pub(super) enum LogFilter {
     Nothing,
     /// This level and more important ones.
     From(LogLevel),
-}
-
-impl Asks {
-    fn covers(self, method: &str) -> bool {
-        match method {
-            "elicitation/create" => self.elicitation,
-            "sampling/createMessage" => self.sampling,
-            "roots/list" => self.roots,
-            "ping" => true,
-            _ => false,
-        }
-    }
 }
 
 enum Ended {
@@ -143,7 +126,12 @@ impl Driver {
         mut control: mpsc::Receiver<Control>,
     ) -> Decided {
         let deadline = Box::pin(tokio::time::sleep(self.patience.silence));
-        let mut running = Running { driver: self, pending: HashMap::new(), deadline, connected: true };
+        let mut running = Running {
+            driver: self,
+            pending: HashMap::new(),
+            deadline,
+            connected: true,
+        };
         let mut call = call;
         let ended = loop {
             tokio::select! {
@@ -199,7 +187,7 @@ impl Running {
             // The modern era has no requests to the client: dropping the question tells the executor.
             return;
         };
-        if !self.driver.asks.covers(&question.method) {
+        if !answers(&self.driver.capabilities, &question.method) {
             let refusal = ErrorObject::method_not_found(&question.method);
             let _ = question.answer.send(Err(refusal.to_raw()));
             return;
@@ -208,10 +196,13 @@ impl Running {
             return;
         }
         let id = self.driver.mint.id();
-        self.driver.live.ask(id.clone(), session, self.driver.control.clone());
+        self.driver
+            .live
+            .ask(id.clone(), session, self.driver.control.clone());
         self.pending.insert(id.clone(), question.answer);
         self.alive();
-        self.send(write::request(&id, &question.method, question.params.as_deref())).await;
+        self.send(write::request(&id, &question.method, question.params.as_deref()))
+            .await;
     }
 
     fn answered(&mut self, question: &RequestId, answer: Answer) {
@@ -225,7 +216,11 @@ impl Running {
     /// Counts the silence from now on.
     fn alive(&mut self) {
         let patience = self.driver.patience;
-        let silence = if self.pending.is_empty() { patience.silence } else { patience.question };
+        let silence = if self.pending.is_empty() {
+            patience.silence
+        } else {
+            patience.question
+        };
         self.deadline.as_mut().reset(Instant::now() + silence);
     }
 
@@ -234,7 +229,10 @@ impl Running {
         ErrorObject::timeout(if self.pending.is_empty() {
             format!("no sign of life for {} ms", patience.silence.as_millis())
         } else {
-            format!("the client did not answer for {} ms", patience.question.as_millis())
+            format!(
+                "the client did not answer for {} ms",
+                patience.question.as_millis()
+            )
         })
     }
 
@@ -286,10 +284,20 @@ impl LogFilter {
         match self {
             Self::All => false,
             Self::Nothing => true,
-            Self::From(least) => {
-                params.and_then(level_of).is_some_and(|level| level < least)
-            }
+            Self::From(least) => params.and_then(level_of).is_some_and(|level| level < least),
         }
+    }
+}
+
+/// Whether a client with these capabilities answers such a question.
+fn answers(capabilities: &RawValue, method: &str) -> bool {
+    let declared = ClientCapabilities::new(capabilities);
+    match method {
+        "elicitation/create" => declared.has("elicitation"),
+        "sampling/createMessage" => declared.sampling(),
+        "roots/list" => declared.roots(),
+        "ping" => true,
+        _ => false,
     }
 }
 
@@ -301,11 +309,18 @@ fn level_of(params: &RawValue) -> Option<LogLevel> {
 /// The response message for an outcome.
 pub(super) fn answer(id: &RequestId, outcome: Outcome) -> Final {
     match outcome {
-        Ok(result) => Final { message: write::result(id, &result), error: None },
-        Err(CallError::Answered(raw)) => {
-            Final { message: write::raw_error(id, &raw), error: ErrorObject::from_raw(&raw) }
-        }
-        Err(CallError::Failed(error)) => Final { message: write::error(Some(id), &error), error: Some(error) },
+        Ok(result) => Final {
+            message: write::result(id, &result),
+            error: None,
+        },
+        Err(CallError::Answered(raw)) => Final {
+            message: write::raw_error(id, &raw),
+            error: ErrorObject::from_raw(&raw),
+        },
+        Err(CallError::Failed(error)) => Final {
+            message: write::error(Some(id), &error),
+            error: Some(error),
+        },
     }
 }
 

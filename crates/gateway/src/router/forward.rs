@@ -1,9 +1,13 @@
 //! Forwards a request to the upstream that offers what it asks for.
 
+use std::borrow::Cow;
+
 use mcpg_config::app::SessionMode;
 use mcpg_mcp::error::ErrorObject;
+use mcpg_mcp::object::{NotAnObject, Object};
 use mcpg_mcp::results::{self, CacheHints};
 use mcpg_mcp::version::Era;
+use serde_json::value::RawValue;
 use tracing::debug;
 
 use super::core::Router;
@@ -41,14 +45,14 @@ impl Router {
             Road::Shared => upstream.request(Via::Shared, &outgoing, caller).await,
             Road::OwnSession => self.through_own_session(at, &outgoing, client, caller).await?,
         };
-        let spoken = if road == Road::Modern { Era::Modern } else { Era::Legacy };
+        let spoken = if road == Road::Modern {
+            Era::Modern
+        } else {
+            Era::Legacy
+        };
         match result {
-            Ok(result) => match (client.version.era(), spoken) {
-                (Era::Modern, Era::Legacy) => results::to_modern(&result, outgoing.method, CacheHints::NONE),
-                (Era::Legacy, Era::Modern) => results::to_legacy(&result, outgoing.method),
-                _ => Ok(result),
-            }
-            .map_err(|error| ErrorObject::upstream_invalid_response(&federation.name, error).into()),
+            Ok(result) => adapt(result, outgoing.method, client.version.era(), spoken)
+                .map_err(|error| ErrorObject::upstream_invalid_response(&federation.name, error).into()),
             Err(error) => Err(call_error(&federation.name, error, client.version.era())),
         }
     }
@@ -61,7 +65,7 @@ impl Router {
         outgoing: &Outgoing,
         client: &Client,
         caller: &Caller,
-    ) -> Result<Result<Box<serde_json::value::RawValue>, UpstreamError>, CallError> {
+    ) -> Result<Result<Box<RawValue>, UpstreamError>, CallError> {
         let (_, upstream) = &self.members[at];
         let session = self.upstream_session(at, client, None).await?;
         match upstream.request(Via::Session(&session), outgoing, caller).await {
@@ -74,6 +78,34 @@ impl Router {
     }
 }
 
+/// Makes a result of one era fit for a client of the other.
+fn adapt(
+    result: Box<RawValue>,
+    method: &str,
+    client: Era,
+    upstream: Era,
+) -> Result<Box<RawValue>, Cow<'static, str>> {
+    let no_object = |error: NotAnObject| Cow::Owned(error.to_string());
+    match (client, upstream) {
+        (Era::Modern, Era::Legacy) => {
+            results::to_modern(&result, method, CacheHints::NONE).map_err(no_object)
+        }
+        (Era::Legacy, Era::Modern) => {
+            let mut object = Object::parse(&result).map_err(no_object)?;
+            if results::result_type(&object) != "complete" {
+                return Err(
+                    "it wants something of the client before it goes on, which this client's \
+                     revision cannot give"
+                        .into(),
+                );
+            }
+            results::object_to_legacy(&mut object, method);
+            Ok(object.to_raw())
+        }
+        _ => Ok(result),
+    }
+}
+
 /// Chooses the road: the client's own era where the upstream speaks it, else the other one.
 fn choose(client: &Client, state: &State, mode: SessionMode) -> Option<Road> {
     let legacy = state.legacy.as_ref().map(|offer| {
@@ -82,7 +114,11 @@ fn choose(client: &Client, state: &State, mode: SessionMode) -> Option<Road> {
             SessionMode::Shared => false,
             SessionMode::PerSession => true,
         };
-        if own && client.session.is_some() { Road::OwnSession } else { Road::Shared }
+        if own && client.session.is_some() {
+            Road::OwnSession
+        } else {
+            Road::Shared
+        }
     });
     let modern = state.modern.as_ref().map(|_| Road::Modern);
     match client.version.era() {

@@ -40,8 +40,16 @@ impl Router {
             params.capabilities.into(),
             params.client_info.map(Into::into),
         );
-        let (id, _) = self.sessions.create(record).await.map_err(NotInitialized::Session)?;
-        Ok(Initialized { id, version, result: self.initialize_result(version) })
+        let (id, _) = self
+            .sessions
+            .create(record)
+            .await
+            .map_err(NotInitialized::Session)?;
+        Ok(Initialized {
+            id,
+            version,
+            result: self.initialize_result(version),
+        })
     }
 
     /// Finds the session of a request.

@@ -71,7 +71,11 @@ impl LiveCalls {
     /// Finds the call that waits for the answer to `question`, once; another session's question is not found.
     pub(super) fn take_question(&self, session: &SessionId, question: &RequestId) -> Option<ControlSender> {
         let mut inner = self.inner.lock();
-        if inner.questions.get(question).is_none_or(|(owner, _)| owner != session) {
+        if inner
+            .questions
+            .get(question)
+            .is_none_or(|(owner, _)| owner != session)
+        {
             return None;
         }
         inner.questions.remove(question).map(|(_, control)| control)
@@ -85,6 +89,10 @@ impl LiveCalls {
     /// All running calls of a session.
     pub(super) fn of_session(&self, session: &SessionId) -> Vec<ControlSender> {
         let inner = self.inner.lock();
-        inner.calls.get(session).map(|calls| calls.values().cloned().collect()).unwrap_or_default()
+        inner
+            .calls
+            .get(session)
+            .map(|calls| calls.values().cloned().collect())
+            .unwrap_or_default()
     }
 }

@@ -25,7 +25,8 @@ impl Router {
     /// Starts the upstreams and waits until each was reached or found dead, for `limit` at the most.
     pub(crate) async fn connect(self: &Arc<Self>, limit: Duration) {
         for (_, upstream) in &self.members {
-            self.tasks.spawn(Arc::clone(upstream).supervise(self.stop.clone()));
+            self.tasks
+                .spawn(Arc::clone(upstream).supervise(self.stop.clone()));
         }
         let mut first_looks = JoinSet::new();
         for (_, upstream) in &self.members {
@@ -80,8 +81,11 @@ impl Router {
             let mut reported = HashSet::new();
             let stop = router.stop.clone();
             while let Some(Some(())) = stop.run_until_cancelled(woken.recv()).await {
-                let fresh: Vec<Collision> =
-                    router.rebuild().into_iter().filter(|collision| reported.insert(collision.clone())).collect();
+                let fresh: Vec<Collision> = router
+                    .rebuild()
+                    .into_iter()
+                    .filter(|collision| reported.insert(collision.clone()))
+                    .collect();
                 report(&fresh);
             }
         });
@@ -89,11 +93,19 @@ impl Router {
 
     /// How many things of each kind clients of the legacy era can list.
     pub(crate) fn listed(&self, kind: Kind) -> usize {
-        self.catalogue.load().of(mcpg_mcp::version::Era::Legacy).section(kind).listed_count()
+        self.catalogue
+            .load()
+            .of(mcpg_mcp::version::Era::Legacy)
+            .section(kind)
+            .listed_count()
     }
 
     fn rebuild(&self) -> Vec<Collision> {
-        let states: Vec<Arc<State>> = self.members.iter().map(|(_, upstream)| upstream.state()).collect();
+        let states: Vec<Arc<State>> = self
+            .members
+            .iter()
+            .map(|(_, upstream)| upstream.state())
+            .collect();
         let members: Vec<Member<'_>> = self
             .members
             .iter()
@@ -108,11 +120,23 @@ impl Router {
 
 fn report(collisions: &[Collision]) {
     for collision in collisions {
-        let Collision { kind, identity, first, second, unique } = collision;
+        let Collision {
+            kind,
+            identity,
+            first,
+            second,
+            unique,
+        } = collision;
         if *unique {
-            warn!(message = "Two sources offer the same name; the first one is used.", kind, identity, first, second);
+            warn!(
+                message = "Two sources offer the same name; the first one is used.",
+                kind, identity, first, second
+            );
         } else {
-            info!(message = "Two sources offer the same URI; the first one is used.", kind, identity, first, second);
+            info!(
+                message = "Two sources offer the same URI; the first one is used.",
+                kind, identity, first, second
+            );
         }
     }
 }

@@ -59,7 +59,11 @@ impl Router {
     async fn cancel(&self, session: &SessionRef, params: Option<&RawValue>) {
         let id = params
             .and_then(|params| Object::parse(params).ok())
-            .and_then(|params| params.get("requestId").and_then(|id| RequestId::from_raw(id).ok()));
+            .and_then(|params| {
+                params
+                    .get("requestId")
+                    .and_then(|id| RequestId::from_raw(id).ok())
+            });
         if let Some(call) = id.and_then(|id| self.live.find(&session.id, &id)) {
             // The call may have ended since; then there is nothing to cancel.
             let _ = call.send(Control::Cancel).await;
@@ -69,11 +73,16 @@ impl Router {
     /// Tells the upstream sessions of this client that its roots changed.
     fn roots_changed(self: &Arc<Self>, session: &SessionRef) {
         for (federation, upstream) in &self.members {
-            let Ok(Some(upstream_session)) = recorded(&session.record, &federation.name) else { continue };
+            let Ok(Some(upstream_session)) = recorded(&session.record, &federation.name) else {
+                continue;
+            };
             let (upstream, name) = (Arc::clone(upstream), federation.name.clone());
             self.tasks.spawn(async move {
                 let via = Via::Session(&upstream_session);
-                if let Err(error) = upstream.notify(via, "notifications/roots/list_changed", None).await {
+                if let Err(error) = upstream
+                    .notify(via, "notifications/roots/list_changed", None)
+                    .await
+                {
                     debug!(message = "An upstream did not take a notification.", upstream = name, %error);
                 }
             });

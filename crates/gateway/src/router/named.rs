@@ -2,22 +2,25 @@
 
 use mcpg_mcp::error::ErrorObject;
 use mcpg_mcp::object::Object;
+use mcpg_mcp::params::Params;
 use mcpg_mcp::version::Era;
 use serde_json::value::RawValue;
 
 use super::Kind;
 use super::catalogue::{Item, Origin};
 use super::core::Router;
-use super::start::Client;
+use super::start::{Client, Subject};
 use crate::exchange::{Caller, Outcome, Outgoing};
 
 impl Router {
     /// `tools/call`.
-    pub(super) async fn call_tool(&self, params: Box<RawValue>, client: &Client, caller: &Caller) -> Outcome {
-        let name = name_of(&params)?;
+    pub(super) async fn call_tool(&self, subject: Subject, client: &Client, caller: &Caller) -> Outcome {
+        let (name, params) = subject.named()?;
         let catalogue = self.catalogue.load_full();
         let section = catalogue.of(client.version.era()).section(Kind::Tools);
-        let item = section.find(&name).ok_or_else(|| ErrorObject::unknown_tool(&name))?;
+        let item = section
+            .find(&name)
+            .ok_or_else(|| ErrorObject::unknown_tool(&name))?;
         match item.origin {
             Origin::Own(at) => self.own.call_tool(at, &params, caller).await,
             Origin::Upstream(at) => {
@@ -28,11 +31,13 @@ impl Router {
     }
 
     /// `prompts/get`.
-    pub(super) async fn get_prompt(&self, params: Box<RawValue>, client: &Client, caller: &Caller) -> Outcome {
-        let name = name_of(&params)?;
+    pub(super) async fn get_prompt(&self, subject: Subject, client: &Client, caller: &Caller) -> Outcome {
+        let (name, params) = subject.named()?;
         let catalogue = self.catalogue.load_full();
         let section = catalogue.of(client.version.era()).section(Kind::Prompts);
-        let item = section.find(&name).ok_or_else(|| ErrorObject::unknown_prompt(&name))?;
+        let item = section
+            .find(&name)
+            .ok_or_else(|| ErrorObject::unknown_prompt(&name))?;
         match item.origin {
             Origin::Own(at) => self.own.get_prompt(at, &params, caller).await,
             Origin::Upstream(at) => {
@@ -43,12 +48,6 @@ impl Router {
     }
 }
 
-fn name_of(params: &RawValue) -> Result<String, ErrorObject> {
-    let object = Object::parse(params).map_err(|_| ErrorObject::invalid_params("params are no object"))?;
-    let name = object.get_str("name").ok_or_else(|| ErrorObject::invalid_params("name is missing"))?;
-    Ok(name.into_owned())
-}
-
 /// The request in the upstream's own names.
 fn outgoing(
     method: &'static str,
@@ -56,14 +55,13 @@ fn outgoing(
     params: Box<RawValue>,
     client: &Client,
 ) -> Result<Outgoing, ErrorObject> {
-    let mut object = Object::parse(&params).map_err(|_| ErrorObject::invalid_params("params are no object"))?;
     let mut parameter_headers = Vec::new();
     if let Some(header_params) = item.header_params.as_ref().filter(|known| !known.is_empty()) {
-        let arguments = object.get("arguments");
+        let known = Params::parse(Some(&params))?;
         if client.version.era() == Era::Modern {
-            header_params.validate(&client.parameter_headers, arguments)?;
+            header_params.validate(&client.parameter_headers, known.arguments)?;
         }
-        parameter_headers = header_params.to_headers(arguments);
+        parameter_headers = header_params.to_headers(known.arguments);
     }
     // What the tool's schema does not know is none of the gateway's business: it travels on as it came.
     for (name, value) in &client.parameter_headers {
@@ -74,8 +72,19 @@ fn outgoing(
     let params = if item.original == item.identity {
         params
     } else {
-        object.set_str("name", &item.original);
-        object.to_raw()
+        renamed(&params, &item.original)?
     };
-    Ok(Outgoing { method, params: Some(params), name: Some(item.original.clone()), parameter_headers })
+    Ok(Outgoing {
+        method,
+        params: Some(params),
+        name: Some(item.original.clone()),
+        parameter_headers,
+    })
+}
+
+fn renamed(params: &RawValue, name: &str) -> Result<Box<RawValue>, ErrorObject> {
+    let mut object =
+        Object::parse(params).map_err(|_| ErrorObject::invalid_params("params are no object"))?;
+    object.set_str("name", name);
+    Ok(object.to_raw())
 }

@@ -25,7 +25,10 @@ impl Router {
             server_info: Some(implementation()),
             instructions: self.instructions(),
             // The same for everybody; stale at once, because nothing tells of a change yet.
-            cache: CacheHints { ttl_ms: 0, scope: CacheScope::Public },
+            cache: CacheHints {
+                ttl_ms: 0,
+                scope: CacheScope::Public,
+            },
         }
         .to_raw()
     }
@@ -43,7 +46,9 @@ impl Router {
 
     fn capabilities(&self, legacy: bool) -> Box<RawValue> {
         let imports = |test: fn(&mcpg_config::app::Import) -> bool| {
-            self.members.iter().any(|(federation, _)| test(&federation.import))
+            self.members
+                .iter()
+                .any(|(federation, _)| test(&federation.import))
         };
         let own = |kind| !self.own.listed(kind).is_empty();
         let mut capabilities = Map::new();
@@ -57,7 +62,11 @@ impl Router {
         let own_resources = own(super::Kind::Resources) || own(super::Kind::ResourceTemplates);
         if own_resources || upstream_resources {
             let subscribe = legacy && upstream_resources;
-            let members = if subscribe { json!({ "subscribe": true }) } else { json!({}) };
+            let members = if subscribe {
+                json!({ "subscribe": true })
+            } else {
+                json!({})
+            };
             capabilities.insert("resources".to_owned(), members);
         }
         if !self.members.is_empty() {
@@ -81,8 +90,10 @@ impl Router {
             [] => None,
             [(_, only)] if self.members.len() == 1 => Some(only.clone()),
             several => {
-                let named: Vec<String> =
-                    several.iter().map(|(name, text)| format!("# {name}\n{text}")).collect();
+                let named: Vec<String> = several
+                    .iter()
+                    .map(|(name, text)| format!("# {name}\n{text}"))
+                    .collect();
                 Some(named.join("\n\n"))
             }
         }

@@ -3,7 +3,6 @@
 use std::sync::Arc;
 
 use mcpg_mcp::error::ErrorObject;
-use mcpg_mcp::object::Object;
 use mcpg_mcp::uri_template::UriTemplate;
 use mcpg_mcp::version::Era;
 use serde_json::value::RawValue;
@@ -11,7 +10,7 @@ use serde_json::value::RawValue;
 use super::Kind;
 use super::catalogue::{Catalogue, Origin};
 use super::core::Router;
-use super::start::Client;
+use super::start::{Client, Subject};
 use crate::exchange::{Caller, Outcome, Outgoing};
 
 /// Who answers for a URI.
@@ -22,19 +21,15 @@ enum Holder {
 
 impl Router {
     /// `resources/read`.
-    pub(super) async fn read_resource(
-        &self,
-        params: Box<RawValue>,
-        client: &Client,
-        caller: &Caller,
-    ) -> Outcome {
-        let uri = uri_of(&params)?;
+    pub(super) async fn read_resource(&self, subject: Subject, client: &Client, caller: &Caller) -> Outcome {
+        let (uri, params) = subject.addressed()?;
         let catalogue = self.catalogue.load_full();
         match self.holder(&catalogue, client.version.era(), &uri)? {
             Holder::Resource(Origin::Own(at)) => self.own.read_resource(at, &params, caller).await,
             Holder::Template(Origin::Own(at)) => self.own.read_template(at, &uri, &params, caller).await,
             Holder::Resource(Origin::Upstream(at)) | Holder::Template(Origin::Upstream(at)) => {
-                self.forward(at, outgoing("resources/read", params, uri), client, caller).await
+                self.forward(at, outgoing("resources/read", params, uri), client, caller)
+                    .await
             }
         }
     }
@@ -43,18 +38,21 @@ impl Router {
     pub(super) async fn subscribe(
         &self,
         method: &'static str,
-        params: Box<RawValue>,
+        subject: Subject,
         client: &Client,
         caller: &Caller,
     ) -> Outcome {
-        let uri = uri_of(&params)?;
+        let (uri, params) = subject.addressed()?;
         let catalogue = self.catalogue.load_full();
         match self.holder(&catalogue, client.version.era(), &uri)? {
             Holder::Resource(Origin::Upstream(at)) | Holder::Template(Origin::Upstream(at)) => {
-                self.forward(at, outgoing(method, params, uri), client, caller).await
+                self.forward(at, outgoing(method, params, uri), client, caller)
+                    .await
             }
             // What the configuration says never changes while the gateway runs.
-            Holder::Resource(Origin::Own(_)) | Holder::Template(Origin::Own(_)) => Ok(super::execute::empty()),
+            Holder::Resource(Origin::Own(_)) | Holder::Template(Origin::Own(_)) => {
+                Ok(super::execute::empty())
+            }
         }
     }
 
@@ -66,9 +64,9 @@ impl Router {
             return Ok(Holder::Resource(item.origin));
         }
         let templates = listings.section(Kind::ResourceTemplates).items();
-        let matching = templates.iter().find(|item| {
-            UriTemplate::parse(&item.original).is_ok_and(|template| template.matches(uri))
-        });
+        let matching = templates
+            .iter()
+            .find(|item| UriTemplate::parse(&item.original).is_ok_and(|template| template.matches(uri)));
         if let Some(item) = matching {
             return Ok(Holder::Template(item.origin));
         }
@@ -87,12 +85,11 @@ impl Router {
     }
 }
 
-fn uri_of(params: &RawValue) -> Result<String, ErrorObject> {
-    let object = Object::parse(params).map_err(|_| ErrorObject::invalid_params("params are no object"))?;
-    let uri = object.get_str("uri").ok_or_else(|| ErrorObject::invalid_params("uri is missing"))?;
-    Ok(uri.into_owned())
-}
-
 fn outgoing(method: &'static str, params: Box<RawValue>, uri: String) -> Outgoing {
-    Outgoing { method, params: Some(params), name: Some(uri), parameter_headers: Vec::new() }
+    Outgoing {
+        method,
+        params: Some(params),
+        name: Some(uri),
+        parameter_headers: Vec::new(),
+    }
 }

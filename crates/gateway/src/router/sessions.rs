@@ -47,7 +47,10 @@ impl Router {
         client: &Client,
         gone: Option<&Session>,
     ) -> Result<Session, CallError> {
-        let session = client.session.as_ref().ok_or_else(|| ErrorObject::internal("no client session"))?;
+        let session = client
+            .session
+            .as_ref()
+            .ok_or_else(|| ErrorObject::internal("no client session"))?;
         let name = &self.members[at].0.name;
         if gone.is_none()
             && let Some(known) = recorded(&session.record, name)?
@@ -68,7 +71,11 @@ impl Router {
         let name = &self.members[at].0.name;
         let opening = self.openings.of(&session.id, at);
         let _one_at_a_time = opening.lock().await;
-        let record = self.sessions.change(&session.id, |_| false).await.map_err(session_error)?;
+        let record = self
+            .sessions
+            .change(&session.id, |_| false)
+            .await
+            .map_err(session_error)?;
         if let Some(known) = recorded(&record, name)?
             && Some(&known) != gone
         {
@@ -153,7 +160,10 @@ impl Router {
             .and_then(|object| object.get_str("level").map(std::borrow::Cow::into_owned))
             .filter(|level| level.parse::<mcpg_mcp::meta::LogLevel>().is_ok())
             .ok_or_else(|| ErrorObject::invalid_params("level is no log level"))?;
-        let session = client.session.as_ref().ok_or_else(|| ErrorObject::internal("no client session"))?;
+        let session = client
+            .session
+            .as_ref()
+            .ok_or_else(|| ErrorObject::internal("no client session"))?;
         let record = self
             .sessions
             .change(&session.id, |record| {
@@ -179,8 +189,12 @@ impl Router {
             return;
         }
         let params = to_raw_value(&serde_json::json!({ "level": level })).ok();
-        let outgoing =
-            Outgoing { method: "logging/setLevel", params, name: None, parameter_headers: Vec::new() };
+        let outgoing = Outgoing {
+            method: "logging/setLevel",
+            params,
+            name: None,
+            parameter_headers: Vec::new(),
+        };
         // Nobody listens to events of this exchange.
         let (events, _) = EventSink::new(1);
         let caller = Caller {
@@ -201,7 +215,10 @@ impl Router {
                 debug!(message = "An upstream did not take the log level.", upstream = federation.name, %error);
             }
             Err(_) => {
-                debug!(message = "An upstream did not take the log level in time.", upstream = federation.name);
+                debug!(
+                    message = "An upstream did not take the log level in time.",
+                    upstream = federation.name
+                );
             }
         }
     }
@@ -209,7 +226,9 @@ impl Router {
     /// Closes everything that a closed client session held upstream, in the background.
     pub(super) fn close_upstream_sessions(self: &Arc<Self>, record: &SessionRecord) {
         for (federation, upstream) in &self.members {
-            let Ok(Some(session)) = recorded(record, &federation.name) else { continue };
+            let Ok(Some(session)) = recorded(record, &federation.name) else {
+                continue;
+            };
             let upstream = Arc::clone(upstream);
             self.tasks.spawn(async move { upstream.close(&session).await });
         }
@@ -228,7 +247,9 @@ fn read(raw: &RawValue) -> Result<Session, ErrorObject> {
 /// What a failure of the session directory means inside a call.
 pub(super) fn session_error(error: SessionError) -> CallError {
     match error {
-        SessionError::Unknown => ErrorObject::internal_with_reason("session_closed", "the session was closed"),
+        SessionError::Unknown => {
+            ErrorObject::internal_with_reason("session_closed", "the session was closed")
+        }
         other => ErrorObject::internal_with_reason("coordinator", other.to_string()),
     }
     .into()

@@ -1,5 +1,6 @@
 //! Starts calls.
 
+use std::borrow::Cow;
 use std::pin::pin;
 use std::sync::Arc;
 
@@ -7,16 +8,16 @@ use mcpg_capabilities::sessions::{SessionId, SessionRecord};
 use mcpg_mcp::envelope::Request;
 use mcpg_mcp::error::ErrorObject;
 use mcpg_mcp::id::RequestId;
-use mcpg_mcp::initialize::ClientCapabilities;
-use mcpg_mcp::meta::{LogLevel, PROGRESS_TOKEN};
+use mcpg_mcp::meta::{LogLevel, PROGRESS_TOKEN, RequestMeta};
 use mcpg_mcp::object::Object;
+use mcpg_mcp::params::Params;
 use mcpg_mcp::version::{Era, ProtocolVersion};
 use serde_json::value::RawValue;
 use tokio::sync::mpsc;
 
 use super::call::Call;
 use super::core::Router;
-use super::drive::{Asks, Disconnect, Driver, EVENT_QUEUE, LogFilter};
+use super::drive::{Disconnect, Driver, EVENT_QUEUE, LogFilter};
 use crate::exchange::{Caller, EventSink};
 
 /// How many cancels and answers wait for a busy driver.
@@ -42,21 +43,51 @@ pub(crate) struct Client {
     pub(crate) session: Option<SessionRef>,
 }
 
-/// A request of a client.
+/// A request of a client, with what was read of its params on the way in.
 #[derive(Debug)]
 pub(crate) struct ClientRequest {
-    pub(crate) id: RequestId,
-    pub(crate) method: String,
-    pub(crate) params: Option<Box<RawValue>>,
+    pub(super) id: RequestId,
+    pub(super) method: String,
+    pub(super) subject: Subject,
+    pub(super) progress_token: Option<Box<RawValue>>,
+}
+
+/// The params of a request and what they name.
+#[derive(Debug)]
+pub(super) struct Subject {
+    pub(super) params: Option<Box<RawValue>>,
+    /// The member `name`: of a tool or prompt.
+    pub(super) name: Option<String>,
+    /// The member `uri`: of a resource.
+    pub(super) uri: Option<String>,
 }
 
 impl ClientRequest {
     /// Takes a request out of the body that it was parsed from.
-    pub(crate) fn of(request: &Request<'_>) -> Self {
+    pub(crate) fn of(request: &Request<'_>, params: &Params<'_>) -> Self {
+        let meta = params.meta.and_then(|meta| Object::parse(meta).ok());
+        let progress_token = meta
+            .as_ref()
+            .and_then(|meta| meta.get(PROGRESS_TOKEN))
+            .map(ToOwned::to_owned);
+        Self::with_token(request, params, progress_token)
+    }
+
+    /// The same for a request whose metadata was read already.
+    pub(crate) fn modern(request: &Request<'_>, params: &Params<'_>, meta: &RequestMeta<'_>) -> Self {
+        Self::with_token(request, params, meta.progress_token.map(ToOwned::to_owned))
+    }
+
+    fn with_token(request: &Request<'_>, params: &Params<'_>, progress_token: Option<Box<RawValue>>) -> Self {
         Self {
             id: request.id.clone(),
             method: request.method.clone().into_owned(),
-            params: request.params.map(ToOwned::to_owned),
+            subject: Subject {
+                params: request.params.map(ToOwned::to_owned),
+                name: params.name().map(Cow::into_owned),
+                uri: params.uri().map(Cow::into_owned),
+            },
+            progress_token,
         }
     }
 }
@@ -66,17 +97,13 @@ impl Client {
         self.version.era()
     }
 
-    fn asks(&self) -> Asks {
-        let declared = ClientCapabilities::new(&self.capabilities);
-        Asks {
-            elicitation: declared.has("elicitation"),
-            sampling: declared.sampling(),
-            roots: declared.roots(),
-        }
-    }
-
     fn log_filter(&self) -> LogFilter {
-        match (self.log_level.as_deref().and_then(|level| level.parse::<LogLevel>().ok()), self.era()) {
+        match (
+            self.log_level
+                .as_deref()
+                .and_then(|level| level.parse::<LogLevel>().ok()),
+            self.era(),
+        ) {
             (Some(level), _) => LogFilter::From(level),
             (None, Era::Legacy) => LogFilter::All,
             (None, Era::Modern) => LogFilter::Nothing,
@@ -114,7 +141,7 @@ impl Router {
                 Era::Legacy => Disconnect::RunOn,
                 Era::Modern => Disconnect::Cancel,
             },
-            asks: client.asks(),
+            capabilities: Arc::clone(&client.capabilities),
             log_level: client.log_filter(),
             output,
             control,
@@ -127,20 +154,15 @@ impl Router {
                 capabilities: Arc::clone(&client.capabilities),
                 client_info: client.client_info.clone(),
                 log_level: client.log_level.clone(),
-                progress_token: progress_token(request.params.as_deref()),
+                progress_token: request.progress_token,
                 events: sink,
             };
             let decided = {
-                let call = pin!(router.execute(&request.method, request.params, &client, &caller));
+                let call = pin!(router.execute(&request.method, request.subject, &client, &caller));
                 driver.run(call, events, controls).await
             };
             decided.tell().await;
         });
         Ok(Call::new(work, outputs, self.calls.clone()))
     }
-}
-
-fn progress_token(params: Option<&RawValue>) -> Option<Box<RawValue>> {
-    let params = Object::parse(params?).ok()?;
-    params.get_meta(PROGRESS_TOKEN).map(ToOwned::to_owned)
 }

@@ -98,7 +98,8 @@ impl HttpClient {
         *request.uri_mut() = self.url.clone();
         *request.headers_mut() = headers;
         self.client.request(request).await.map_err(|error| {
-            let cause = chain(&error);
+            // The outermost error only says that there is one.
+            let cause = error.source().map_or_else(|| chain(&error), chain);
             if error.is_connect() || never_written(&error) {
                 UpstreamError::NotSent { cause }
             } else {

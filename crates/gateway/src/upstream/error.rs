@@ -58,6 +58,14 @@ impl UpstreamError {
         Self::Protocol(cause.into())
     }
 
+    /// What to tell an operator who wants to know why an upstream is down.
+    pub(super) fn into_cause(self) -> String {
+        match self {
+            Self::NotSent { cause } | Self::Lost { cause } => cause,
+            other => other.to_string(),
+        }
+    }
+
     /// The code of the JSON-RPC error, if it is one.
     pub(super) fn code(&self) -> Option<i64> {
         match self {

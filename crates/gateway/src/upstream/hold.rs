@@ -114,7 +114,13 @@ impl Reading<'_> {
                         error @ (UpstreamError::NotSent { .. }
                         | UpstreamError::Lost { .. }
                         | UpstreamError::Refused { .. }),
-                    ) => return Err(Parting::Gone(format!("{}: {error}", list.method()))),
+                    ) => {
+                        return Err(Parting::Gone(format!(
+                            "{}: {}",
+                            list.method(),
+                            error.into_cause()
+                        )));
+                    }
                     Err(error) => {
                         if !before.has(list) {
                             let (upstream, method) = (upstream.name(), list.method());

@@ -55,7 +55,9 @@ pub(super) fn modern<'a>(
     edit_meta(params, |meta| {
         meta.set_str(PROTOCOL_VERSION, version.as_str());
         if !from_modern {
-            meta.set(CLIENT_CAPABILITIES, caller.capabilities.as_ref().to_owned());
+            // A question of a modern server comes as an unfinished result, which a legacy client cannot take: so
+            // none are invited.
+            meta.set(CLIENT_CAPABILITIES, empty());
             meta.set(
                 CLIENT_INFO,
                 caller.client_info.as_deref().unwrap_or(gateway).to_owned(),
@@ -78,13 +80,14 @@ pub(super) fn own_modern(
 ) -> Box<RawValue> {
     edit_meta(params, |meta| {
         meta.set_str(PROTOCOL_VERSION, version.as_str());
-        meta.set(
-            CLIENT_CAPABILITIES,
-            RawValue::from_string("{}".to_owned()).expect("an empty object is JSON"),
-        );
+        meta.set(CLIENT_CAPABILITIES, empty());
         meta.set(CLIENT_INFO, gateway.to_owned());
     })
     .into_owned()
+}
+
+fn empty() -> Box<RawValue> {
+    RawValue::from_string("{}".to_owned()).expect("an empty object is JSON")
 }
 
 /// Reads and writes `_meta` once, and removes it when nothing is left in it.
@@ -186,7 +189,7 @@ mod tests {
             concat!(
                 r#"{"a":1,"_meta":{"progressToken":"b-1","own":true,"#,
                 r#""io.modelcontextprotocol/protocolVersion":"2026-07-28","#,
-                r#""io.modelcontextprotocol/clientCapabilities":{"roots":{}},"#,
+                r#""io.modelcontextprotocol/clientCapabilities":{},"#,
                 r#""io.modelcontextprotocol/clientInfo":{"name":"g"},"io.modelcontextprotocol/logLevel":"info"}}"#
             )
         );

@@ -60,7 +60,7 @@ impl Upstream {
         };
         match answer {
             Err(UpstreamError::SessionGone) => Look::Parting(Parting::Renew),
-            Err(error @ UpstreamError::NotSent { .. }) => Look::Parting(Parting::Gone(error.to_string())),
+            Err(error @ UpstreamError::NotSent { .. }) => Look::Parting(Parting::Gone(error.into_cause())),
             Err(UpstreamError::Lost { cause }) => Look::Missed(cause),
             Err(UpstreamError::Refused { status, .. })
                 if status.is_server_error() || matches!(status.as_u16(), 401 | 403 | 404 | 410) =>

@@ -15,7 +15,7 @@ use super::core::Upstream;
 use super::peer::Peer;
 use crate::exchange::Caller;
 
-/// More open questions than this in one call are refused at once.
+/// More open questions than this in one call are refused at once, and more than twice as many are not even answered.
 const MAX_OPEN: usize = 64;
 
 type Work<'a> = Pin<Box<dyn Future<Output = RequestId> + Send + 'a>>;
@@ -43,9 +43,17 @@ impl<'a> Questions<'a> {
         caller: Option<&'a Caller>,
         asked: Asked,
     ) {
-        let caller = caller.filter(|_| self.open.len() < MAX_OPEN);
+        let open = self.open.len();
+        if open >= 2 * MAX_OPEN {
+            debug!(
+                message = "An upstream asks too much.",
+                upstream = upstream.name(),
+                open
+            );
+            return;
+        }
         let id = asked.id.clone();
-        let (work, handle) = abortable(answer(upstream, peer, caller, asked));
+        let (work, handle) = abortable(answer(upstream, peer, caller, asked, open < MAX_OPEN));
         self.open.push((id.clone(), handle));
         self.work.push(Box::pin(async move {
             // Aborted means that the upstream no longer wants to know.
@@ -81,10 +89,17 @@ impl<'a> Questions<'a> {
     }
 }
 
-async fn answer(upstream: &Upstream, peer: Peer<'_>, caller: Option<&Caller>, asked: Asked) {
+async fn answer(
+    upstream: &Upstream,
+    peer: Peer<'_>,
+    caller: Option<&Caller>,
+    asked: Asked,
+    is_welcome: bool,
+) {
     let Asked { id, method, params } = asked;
     let message = match (method.as_str(), caller) {
         ("ping", _) => write::result(&id, &empty()),
+        _ if !is_welcome => write::error(Some(&id), &ErrorObject::overloaded("too many open questions")),
         ("elicitation/create" | "sampling/createMessage" | "roots/list", Some(caller)) => {
             match caller.events.ask(method.as_str(), params).await {
                 Ok(Ok(result)) => write::result(&id, &result),

@@ -3,7 +3,7 @@
 use http::{Response, StatusCode};
 use hyper::body::Incoming;
 use mcpg_mcp::envelope::{Incoming as Received, Message, parse};
-use mcpg_mcp::error::{ErrorObject, METHOD_NOT_FOUND};
+use mcpg_mcp::error::{ErrorObject, INVALID_REQUEST, METHOD_NOT_FOUND};
 use mcpg_mcp::id::RequestId;
 use serde_json::value::RawValue;
 
@@ -52,19 +52,24 @@ fn error_object(body: &[u8], id: Option<&RequestId>) -> Option<Box<RawValue>> {
     }
 }
 
-/// 404 is what the protocol wants. Some servers answer 400 instead and only their text tells.
+/// 404 is what the protocol wants. Some servers answer 400 instead and only their text tells. Where a server has an
+/// error of its own to tell about this very request, it may have executed it: that is never taken for a lost session.
 fn means_session_gone(status: StatusCode, body: &[u8], error: Option<&RawValue>) -> bool {
+    let error = error.and_then(ErrorObject::from_raw);
     match status {
         // A server of both eras may say "no such method" with this status: the session is alive then.
-        StatusCode::NOT_FOUND => error
-            .and_then(ErrorObject::from_raw)
-            .is_none_or(|error| error.code != METHOD_NOT_FOUND),
-        StatusCode::BAD_REQUEST => {
+        StatusCode::NOT_FOUND => error.is_none_or(|error| error.code != METHOD_NOT_FOUND),
+        StatusCode::BAD_REQUEST if error.is_none_or(|error| is_about_transport(&error)) => {
             let text = String::from_utf8_lossy(body).to_ascii_lowercase();
             text.contains("session") || text.contains("not initialized")
         }
         _ => false,
     }
+}
+
+/// The codes that common servers use for complaints about sessions.
+fn is_about_transport(error: &ErrorObject) -> bool {
+    matches!(error.code, INVALID_REQUEST | -32000 | -32001)
 }
 
 fn excerpt(body: &[u8]) -> String {
@@ -121,6 +126,8 @@ mod tests {
     fn other_refusals_do_not_end_the_session() {
         assert!(!gone(400, "bad arguments"));
         assert!(!gone(500, "session"));
+        let own = r#"{"jsonrpc":"2.0","id":"a","error":{"code":-32602,"message":"no such session in the calendar"}}"#;
+        assert!(!gone(400, own));
         assert!(!gone(
             404,
             r#"{"jsonrpc":"2.0","id":"a","error":{"code":-32601,"message":"no method"}}"#

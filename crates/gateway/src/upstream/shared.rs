@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use mcpg_mcp::version::ProtocolVersion;
 use parking_lot::Mutex;
 use serde_json::value::RawValue;
 
@@ -9,7 +10,7 @@ use super::core::Upstream;
 use super::error::UpstreamError;
 use super::open::Opened;
 use super::session::Session;
-use mcpg_mcp::version::ProtocolVersion;
+use super::state::Status;
 
 #[derive(Default)]
 pub(super) struct SharedSession {
@@ -45,7 +46,12 @@ impl Upstream {
         if let Some(session) = self.shared.usable(gone) {
             return Ok(session);
         }
-        let version = self.state.borrow().legacy.as_ref().map(|offer| offer.version);
+        let state = self.state();
+        if let Status::Down { cause, .. } = &state.status {
+            // Everybody would wait for the same silence, one after the other.
+            return Err(UpstreamError::not_sent(cause.clone()));
+        }
+        let version = state.legacy.as_ref().map(|offer| offer.version);
         let opened = self
             .open_without_client(version.unwrap_or(ProtocolVersion::LATEST_LEGACY))
             .await?;

@@ -52,7 +52,7 @@ impl Upstream {
             let began = Instant::now();
             let parting = match self.probe().await {
                 Ok(found) => self.hold(&found).await,
-                Err(error) => Parting::Gone(error.to_string()),
+                Err(error) => Parting::Gone(error.into_cause()),
             };
             if self.state.borrow().status.is_up() && began.elapsed() >= STEADY {
                 backoff.failures = 0;

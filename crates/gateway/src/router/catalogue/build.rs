@@ -3,8 +3,8 @@
 use std::collections::HashMap;
 
 use mcpg_config::app::Federation;
-use mcpg_mcp::param_headers::HeaderParams;
 use mcpg_mcp::object::Object;
+use mcpg_mcp::param_headers::HeaderParams;
 use mcpg_mcp::version::Era;
 use serde_json::value::RawValue;
 
@@ -60,7 +60,10 @@ fn listings(
         let mut items = Vec::new();
         let mut places: HashMap<String, usize> = HashMap::new();
         let candidates = own_items(kind, own).chain(
-            members.iter().enumerate().flat_map(|(at, member)| upstream_items(kind, era, at, member)),
+            members
+                .iter()
+                .enumerate()
+                .flat_map(|(at, member)| upstream_items(kind, era, at, member)),
         );
         for item in candidates {
             if let Some(first) = places.get(&item.identity) {
@@ -122,7 +125,14 @@ fn upstream_items<'a>(
             object.set_str(kind.identity(), &identity);
             (identity, object.to_raw())
         };
-        Some(Item { identity, original, origin: Origin::Upstream(at), listed, raw, header_params })
+        Some(Item {
+            identity,
+            original,
+            origin: Origin::Upstream(at),
+            listed,
+            raw,
+            header_params,
+        })
     })
 }
 

@@ -26,10 +26,23 @@ pub(crate) struct Section {
 impl Section {
     /// Makes a section of `items`, whose identities are unique.
     pub(super) fn new(kind: Kind, era: Era, items: Vec<Item>, cursors: &Cursors) -> Self {
-        let index = items.iter().enumerate().map(|(at, item)| (item.identity.clone(), at)).collect();
-        let listed =
-            items.iter().enumerate().filter(|(_, item)| item.listed).map(|(at, _)| at).collect();
-        let mut section = Self { items, listed, index, first_page: None };
+        let index = items
+            .iter()
+            .enumerate()
+            .map(|(at, item)| (item.identity.clone(), at))
+            .collect();
+        let listed = items
+            .iter()
+            .enumerate()
+            .filter(|(_, item)| item.listed)
+            .map(|(at, _)| at)
+            .collect();
+        let mut section = Self {
+            items,
+            listed,
+            index,
+            first_page: None,
+        };
         section.first_page = Some(section.render(kind, era, 0, cursors));
         section
     }

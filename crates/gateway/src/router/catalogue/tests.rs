@@ -24,8 +24,16 @@ fn cursors() -> Cursors {
 
 fn federations(yaml: &str) -> Vec<Federation> {
     let text = format!("mcp:\n  federations:\n{yaml}");
-    let source = Source::Text { label: "test".to_owned(), text, folder: ".".into() };
-    mcpg_config::load(&[source], &Environment::empty()).unwrap().config.mcp.federations
+    let source = Source::Text {
+        label: "test".to_owned(),
+        text,
+        folder: ".".into(),
+    };
+    mcpg_config::load(&[source], &Environment::empty())
+        .unwrap()
+        .config
+        .mcp
+        .federations
 }
 
 fn two_upstreams(first: &str, second: &str) -> Vec<Federation> {
@@ -42,14 +50,25 @@ fn offers(status: Status, tools: &[&str], uris: &[&str]) -> State {
         instructions: None,
         tools: tools
             .iter()
-            .map(|name| raw(&format!(r#"{{ "name":"{name}", "inputSchema":{{"type":"object"}}, "x": 1.50 }}"#)))
+            .map(|name| {
+                raw(&format!(
+                    r#"{{ "name":"{name}", "inputSchema":{{"type":"object"}}, "x": 1.50 }}"#
+                ))
+            })
             .collect(),
         prompts: Vec::new(),
-        resources: uris.iter().map(|uri| raw(&format!(r#"{{"uri":"{uri}","name":"n"}}"#))).collect(),
+        resources: uris
+            .iter()
+            .map(|uri| raw(&format!(r#"{{"uri":"{uri}","name":"n"}}"#)))
+            .collect(),
         resource_templates: Vec::new(),
         mints_sessions: true,
     };
-    State { status, legacy: Some(Arc::new(offer)), modern: None }
+    State {
+        status,
+        legacy: Some(Arc::new(offer)),
+        modern: None,
+    }
 }
 
 fn merge(federations: &[Federation], states: &[State]) -> (Catalogue, Vec<Collision>) {
@@ -62,12 +81,23 @@ fn merge(federations: &[Federation], states: &[State]) -> (Catalogue, Vec<Collis
 }
 
 fn tools(catalogue: &Catalogue) -> Vec<String> {
-    names(&catalogue.of(Era::Legacy).section(Kind::Tools).page(Kind::Tools, Era::Legacy, None, &cursors()).unwrap())
+    names(
+        &catalogue
+            .of(Era::Legacy)
+            .section(Kind::Tools)
+            .page(Kind::Tools, Era::Legacy, None, &cursors())
+            .unwrap(),
+    )
 }
 
 fn names(page: &RawValue) -> Vec<String> {
     let page: Value = serde_json::from_str(page.get()).unwrap();
-    page["tools"].as_array().unwrap().iter().map(|tool| tool["name"].as_str().unwrap().to_owned()).collect()
+    page["tools"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|tool| tool["name"].as_str().unwrap().to_owned())
+        .collect()
 }
 
 #[test]
@@ -76,30 +106,48 @@ fn upstreams_are_merged_in_file_order_with_their_prefixes_and_filters() {
         ", naming: { tool_prefix: a_ }",
         ", filter: { include: ['k*'], exclude: ['kx'] }",
     );
-    let states = [offers(Status::Up, &["z", "m"], &[]), offers(Status::Up, &["kz", "kx", "other", "ka"], &[])];
+    let states = [
+        offers(Status::Up, &["z", "m"], &[]),
+        offers(Status::Up, &["kz", "kx", "other", "ka"], &[]),
+    ];
     let (catalogue, collisions) = merge(&federations, &states);
     assert_eq!(tools(&catalogue), ["a_z", "a_m", "kz", "ka"]);
     assert_eq!(collisions, []);
     let section = catalogue.of(Era::Legacy).section(Kind::Tools);
     let renamed = section.find("a_z").unwrap();
-    assert_eq!((renamed.original.as_str(), renamed.origin), ("z", Origin::Upstream(0)));
+    assert_eq!(
+        (renamed.original.as_str(), renamed.origin),
+        ("z", Origin::Upstream(0))
+    );
     assert!(section.find("z").is_none());
 }
 
 #[test]
 fn what_is_not_renamed_is_listed_byte_for_byte() {
     let federations = two_upstreams("", "");
-    let (catalogue, _) = merge(&federations, &[offers(Status::Up, &["t"], &[]), offers(Status::Up, &[], &[])]);
+    let (catalogue, _) = merge(
+        &federations,
+        &[offers(Status::Up, &["t"], &[]), offers(Status::Up, &[], &[])],
+    );
     let item = catalogue.of(Era::Modern).section(Kind::Tools).find("t").unwrap();
-    assert_eq!(item.raw.get(), r#"{ "name":"t", "inputSchema":{"type":"object"}, "x": 1.50 }"#);
+    assert_eq!(
+        item.raw.get(),
+        r#"{ "name":"t", "inputSchema":{"type":"object"}, "x": 1.50 }"#
+    );
 }
 
 #[test]
 fn equal_names_collide_and_of_equal_uris_the_first_is_offered() {
     let federations = two_upstreams("", "");
-    let states = [offers(Status::Up, &["same"], &["x:1"]), offers(Status::Up, &["same"], &["x:1", "x:2"])];
+    let states = [
+        offers(Status::Up, &["same"], &["x:1"]),
+        offers(Status::Up, &["same"], &["x:1", "x:2"]),
+    ];
     let (catalogue, collisions) = merge(&federations, &states);
-    let found: Vec<_> = collisions.iter().map(|c| (c.kind, c.unique, c.first.as_str(), c.second.as_str())).collect();
+    let found: Vec<_> = collisions
+        .iter()
+        .map(|c| (c.kind, c.unique, c.first.as_str(), c.second.as_str()))
+        .collect();
     assert_eq!(found, [("tools", true, "a", "b"), ("resources", false, "a", "b")]);
     let resources = catalogue.of(Era::Legacy).section(Kind::Resources);
     assert_eq!(resources.find("x:1").unwrap().origin, Origin::Upstream(0));
@@ -109,10 +157,22 @@ fn equal_names_collide_and_of_equal_uris_the_first_is_offered() {
 #[test]
 fn what_a_dead_upstream_offered_is_routed_but_not_listed() {
     let federations = two_upstreams("", "");
-    let down = Status::Down { cause: "gone".to_owned(), since: tokio::time::Instant::now() };
-    let (catalogue, _) = merge(&federations, &[offers(down, &["dead"], &[]), offers(Status::Up, &["alive"], &[])]);
+    let down = Status::Down {
+        cause: "gone".to_owned(),
+        since: tokio::time::Instant::now(),
+    };
+    let (catalogue, _) = merge(
+        &federations,
+        &[offers(down, &["dead"], &[]), offers(Status::Up, &["alive"], &[])],
+    );
     assert_eq!(tools(&catalogue), ["alive"]);
-    assert!(catalogue.of(Era::Legacy).section(Kind::Tools).find("dead").is_some());
+    assert!(
+        catalogue
+            .of(Era::Legacy)
+            .section(Kind::Tools)
+            .find("dead")
+            .is_some()
+    );
 }
 
 fn many(count: usize) -> Section {
@@ -132,7 +192,9 @@ fn many(count: usize) -> Section {
 fn read_all(section: &Section, mut between: impl FnMut()) -> Vec<String> {
     let (mut all, mut cursor): (Vec<String>, Option<String>) = (Vec::new(), None);
     loop {
-        let page = section.page(Kind::Tools, Era::Legacy, cursor.as_deref(), &cursors()).unwrap();
+        let page = section
+            .page(Kind::Tools, Era::Legacy, cursor.as_deref(), &cursors())
+            .unwrap();
         all.extend(names(&page));
         let page: Value = serde_json::from_str(page.get()).unwrap();
         match page.get("nextCursor") {
@@ -148,7 +210,10 @@ fn pages_give_every_listed_item_once_and_in_order() {
     let section = many(3 * PAGE_SIZE);
     let mut pages = 1;
     let all = read_all(&section, || pages += 1);
-    let expected: Vec<String> = (0..3 * PAGE_SIZE).filter(|n| n % 7 != 3).map(|n| format!("t{n}")).collect();
+    let expected: Vec<String> = (0..3 * PAGE_SIZE)
+        .filter(|n| n % 7 != 3)
+        .map(|n| format!("t{n}"))
+        .collect();
     assert_eq!(all, expected);
     assert_eq!(pages, 3);
     assert_eq!(section.listed_count(), expected.len());
@@ -162,10 +227,20 @@ fn a_list_goes_on_after_its_last_item_when_the_catalogue_has_changed() {
     let cursor: Value = serde_json::from_str(page.get()).unwrap();
     let cursor = cursor["nextCursor"].as_str().unwrap().to_owned();
     // The same list, but with a new first item.
-    let mut items: Vec<Item> = before.items().iter().map(|item| copy(item)).collect();
-    items.insert(0, Item { identity: "new".to_owned(), ..copy(&items[0]) });
+    let mut items: Vec<Item> = before.items().iter().map(copy).collect();
+    items.insert(
+        0,
+        Item {
+            identity: "new".to_owned(),
+            ..copy(&items[0])
+        },
+    );
     let after = Section::new(Kind::Tools, Era::Legacy, items, &cursors());
-    let next = names(&after.page(Kind::Tools, Era::Legacy, Some(&cursor), &cursors()).unwrap());
+    let next = names(
+        &after
+            .page(Kind::Tools, Era::Legacy, Some(&cursor), &cursors())
+            .unwrap(),
+    );
     let number: usize = last[1..].parse().unwrap();
     let following = (number + 1..).find(|n| n % 7 != 3).unwrap();
     assert_eq!(next[0], format!("t{following}"));
@@ -189,9 +264,24 @@ fn a_cursor_that_is_not_ours_is_refused() {
     let page: Value = serde_json::from_str(page.get()).unwrap();
     let ours = page["nextCursor"].as_str().unwrap().to_owned();
     let foreign = Cursors::new(MacKey::new([8; 16]));
-    assert!(section.page(Kind::Tools, Era::Legacy, Some(&ours), &foreign).is_none(), "another deployment's");
-    assert!(section.page(Kind::Prompts, Era::Legacy, Some(&ours), &cursors()).is_none(), "another list's");
+    assert!(
+        section
+            .page(Kind::Tools, Era::Legacy, Some(&ours), &foreign)
+            .is_none(),
+        "another deployment's"
+    );
+    assert!(
+        section
+            .page(Kind::Prompts, Era::Legacy, Some(&ours), &cursors())
+            .is_none(),
+        "another list's"
+    );
     for text in ["", "x", "AAAA", &ours[..ours.len() - 2], &format!("{ours}AA")] {
-        assert!(section.page(Kind::Tools, Era::Legacy, Some(text), &cursors()).is_none(), "{text}");
+        assert!(
+            section
+                .page(Kind::Tools, Era::Legacy, Some(text), &cursors())
+                .is_none(),
+            "{text}"
+        );
     }
 }

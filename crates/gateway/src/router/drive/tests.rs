@@ -38,14 +38,25 @@ fn rig(disconnect: Disconnect) -> Rig {
         session: Some(session.clone()),
         live: Arc::clone(&live),
         mint: Mint::new("boot"),
-        patience: Patience { silence: SILENCE, question: QUESTION },
+        patience: Patience {
+            silence: SILENCE,
+            question: QUESTION,
+        },
         disconnect,
-        asks: Asks { elicitation: true, sampling: false, roots: false },
+        capabilities: raw(r#"{"elicitation":{}}"#).into(),
         log_level: LogFilter::From(LogLevel::Warning),
         output,
         control,
     };
-    Rig { driver, events, controls, outputs, sink, live, session }
+    Rig {
+        driver,
+        events,
+        controls,
+        outputs,
+        sink,
+        live,
+        session,
+    }
 }
 
 async fn drive(
@@ -81,11 +92,27 @@ impl Drop for Guard {
 
 #[tokio::test(start_paused = true)]
 async fn events_come_before_the_only_answer_and_log_messages_are_filtered() {
-    let Rig { driver, events, controls, mut outputs, sink, .. } = rig(Disconnect::RunOn);
+    let Rig {
+        driver,
+        events,
+        controls,
+        mut outputs,
+        sink,
+        ..
+    } = rig(Disconnect::RunOn);
     let call = async move {
-        sink.notify("notifications/message", Some(raw(r#"{"level":"info","data":"no"}"#))).await;
-        sink.notify("notifications/message", Some(raw(r#"{"level":"error","data":"yes"}"#))).await;
-        sink.notify("notifications/progress", Some(raw(r#"{"progress":1}"#))).await;
+        sink.notify(
+            "notifications/message",
+            Some(raw(r#"{"level":"info","data":"no"}"#)),
+        )
+        .await;
+        sink.notify(
+            "notifications/message",
+            Some(raw(r#"{"level":"error","data":"yes"}"#)),
+        )
+        .await;
+        sink.notify("notifications/progress", Some(raw(r#"{"progress":1}"#)))
+            .await;
         Ok(raw(r#"{"done":true}"#))
     };
     drive(driver, call, events, controls).await;
@@ -97,7 +124,14 @@ async fn events_come_before_the_only_answer_and_log_messages_are_filtered() {
 
 #[tokio::test(start_paused = true)]
 async fn silence_ends_a_call_with_a_timeout_and_lets_go_of_its_future() {
-    let Rig { driver, events, controls, mut outputs, sink, .. } = rig(Disconnect::RunOn);
+    let Rig {
+        driver,
+        events,
+        controls,
+        mut outputs,
+        sink,
+        ..
+    } = rig(Disconnect::RunOn);
     let dropped = Arc::new(std::sync::atomic::AtomicBool::new(false));
     let guard = Guard(Arc::clone(&dropped));
     let started = Instant::now();
@@ -118,7 +152,15 @@ async fn silence_ends_a_call_with_a_timeout_and_lets_go_of_its_future() {
 
 #[tokio::test(start_paused = true)]
 async fn a_cancel_ends_a_call_without_an_answer() {
-    let Rig { driver, events, controls, mut outputs, live, session, .. } = rig(Disconnect::RunOn);
+    let Rig {
+        driver,
+        events,
+        controls,
+        mut outputs,
+        live,
+        session,
+        ..
+    } = rig(Disconnect::RunOn);
     let control = live.find(&session, &RequestId::from_number(1)).unwrap();
     control.send(Control::Cancel).await.unwrap();
     drive(driver, pending(), events, controls).await;
@@ -128,9 +170,21 @@ async fn a_cancel_ends_a_call_without_an_answer() {
 
 #[tokio::test(start_paused = true)]
 async fn a_question_is_answered_once_and_stops_the_clock_meanwhile() {
-    let Rig { driver, events, controls, mut outputs, sink, live, session, .. } = rig(Disconnect::RunOn);
+    let Rig {
+        driver,
+        events,
+        controls,
+        mut outputs,
+        sink,
+        live,
+        session,
+        ..
+    } = rig(Disconnect::RunOn);
     let call = async move {
-        let answer = sink.ask("elicitation/create", Some(raw(r#"{"message":"?"}"#))).await.unwrap();
+        let answer = sink
+            .ask("elicitation/create", Some(raw(r#"{"message":"?"}"#)))
+            .await
+            .unwrap();
         Ok(answer.unwrap())
     };
     let running = tokio::spawn(drive(driver, call, events, controls));
@@ -138,19 +192,39 @@ async fn a_question_is_answered_once_and_stops_the_clock_meanwhile() {
     let id = RequestId::from_json(&question["id"].to_string()).unwrap();
     tokio::time::sleep(SILENCE * 3).await;
     let stranger = SessionId::mint(&MacKey::new([1; 16]));
-    assert!(live.take_question(&stranger, &id).is_none(), "another session's question is not found");
+    assert!(
+        live.take_question(&stranger, &id).is_none(),
+        "another session's question is not found"
+    );
     let control = live.take_question(&session, &id).unwrap();
-    assert!(live.take_question(&session, &id).is_none(), "a second answer finds nothing");
-    control.send(Control::Answer(id, Ok(raw(r#"{"action":"accept"}"#)))).await.unwrap();
+    assert!(
+        live.take_question(&session, &id).is_none(),
+        "a second answer finds nothing"
+    );
+    control
+        .send(Control::Answer(id, Ok(raw(r#"{"action":"accept"}"#))))
+        .await
+        .unwrap();
     assert_eq!(message(outputs.recv().await)["result"]["action"], "accept");
     running.await.unwrap();
 }
 
 #[tokio::test(start_paused = true)]
 async fn what_the_client_did_not_declare_is_refused_without_asking_it() {
-    let Rig { driver, events, controls, mut outputs, sink, .. } = rig(Disconnect::RunOn);
+    let Rig {
+        driver,
+        events,
+        controls,
+        mut outputs,
+        sink,
+        ..
+    } = rig(Disconnect::RunOn);
     let call = async move {
-        let refused = sink.ask("sampling/createMessage", None).await.unwrap().unwrap_err();
+        let refused = sink
+            .ask("sampling/createMessage", None)
+            .await
+            .unwrap()
+            .unwrap_err();
         Err(CallError::Answered(refused))
     };
     drive(driver, call, events, controls).await;
@@ -159,7 +233,14 @@ async fn what_the_client_did_not_declare_is_refused_without_asking_it() {
 
 #[tokio::test(start_paused = true)]
 async fn a_lost_legacy_client_costs_the_stream_and_not_the_call() {
-    let Rig { driver, events, controls, outputs, sink, .. } = rig(Disconnect::RunOn);
+    let Rig {
+        driver,
+        events,
+        controls,
+        outputs,
+        sink,
+        ..
+    } = rig(Disconnect::RunOn);
     drop(outputs);
     let (finished, finish) = oneshot::channel();
     let call = async move {
@@ -174,7 +255,13 @@ async fn a_lost_legacy_client_costs_the_stream_and_not_the_call() {
 
 #[tokio::test(start_paused = true)]
 async fn a_lost_modern_client_is_a_cancel() {
-    let Rig { driver, events, controls, outputs, .. } = rig(Disconnect::Cancel);
+    let Rig {
+        driver,
+        events,
+        controls,
+        outputs,
+        ..
+    } = rig(Disconnect::Cancel);
     let dropped = Arc::new(std::sync::atomic::AtomicBool::new(false));
     let guard = Guard(Arc::clone(&dropped));
     drop(outputs);
@@ -188,7 +275,14 @@ async fn a_lost_modern_client_is_a_cancel() {
 
 #[tokio::test(start_paused = true)]
 async fn a_client_that_stops_reading_is_given_up_and_the_call_ends_all_the_same() {
-    let Rig { driver, events, controls, outputs, sink, .. } = rig(Disconnect::RunOn);
+    let Rig {
+        driver,
+        events,
+        controls,
+        outputs,
+        sink,
+        ..
+    } = rig(Disconnect::RunOn);
     let call = async move {
         for _ in 0..EVENT_QUEUE * 3 {
             sink.notify("notifications/progress", None).await;
@@ -209,7 +303,10 @@ fn one_id_runs_once_in_a_session() {
     assert!(live.begin(&a, &number, control.clone()));
     assert!(!live.begin(&a, &number, control.clone()));
     assert!(live.begin(&a, &text, control.clone()), "1 and \"1\" are two ids");
-    assert!(live.begin(&b, &number, control.clone()), "another session has its own ids");
+    assert!(
+        live.begin(&b, &number, control.clone()),
+        "another session has its own ids"
+    );
     live.end(&a, &number);
     assert!(live.begin(&a, &number, control));
     assert_eq!(live.of_session(&a).len(), 2);

@@ -185,7 +185,7 @@ async fn a_handshake_that_hangs_ends_with_the_time_to_connect() {
 }
 
 #[tokio::test]
-async fn a_connection_that_breaks_before_the_answer_leaves_the_outcome_unknown_and_nothing_is_repeated() {
+async fn i7_a_connection_that_breaks_before_the_answer_leaves_the_outcome_unknown_and_nothing_is_repeated() {
     for broken in [|| Reply::Silence, || Reply::Broken] {
         let server = Server::start(move |_| broken()).await;
         let upstream = upstream(server.address);
@@ -250,7 +250,7 @@ async fn connections_are_used_again() {
 }
 
 #[tokio::test]
-async fn one_call_that_hangs_does_not_delay_another() {
+async fn i11_one_call_that_hangs_does_not_delay_another() {
     let server = Server::start(|received| {
         if received.body["params"]["arguments"]["hang"] == true {
             Reply::Silence

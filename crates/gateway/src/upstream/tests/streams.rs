@@ -70,7 +70,7 @@ async fn progress_comes_back_with_the_clients_own_token_and_foreign_progress_doe
 }
 
 #[tokio::test]
-async fn a_question_does_not_hold_up_what_comes_after_it() {
+async fn i11_a_question_does_not_hold_up_what_comes_after_it() {
     let (server, mut streams) = streaming().await;
     let upstream = upstream(server.address);
     let (mut caller, mut heard) = legacy_caller();
@@ -216,7 +216,7 @@ async fn a_stream_that_ends_early_is_resumed_behind_its_last_event() {
 }
 
 #[tokio::test]
-async fn a_stream_without_event_ids_is_lost_when_it_ends_early() {
+async fn i7_a_stream_without_event_ids_is_lost_when_it_ends_early() {
     let (server, mut streams) = streaming().await;
     let upstream = upstream(server.address);
     let (caller, _heard) = legacy_caller();
@@ -254,4 +254,45 @@ async fn resuming_is_given_up_when_the_upstream_refuses_or_never_has_anything() 
         assert!(matches!(outcome, Err(UpstreamError::Lost { .. })), "{outcome:?}");
         assert_eq!(server.count("GET"), tries);
     }
+}
+
+#[tokio::test]
+async fn an_upstream_that_asks_without_end_is_told_so() {
+    let (server, mut streams) = streaming().await;
+    let upstream = upstream(server.address);
+    let (events, mut heard) = EventSink::new(256);
+    let caller = Caller {
+        events,
+        ..legacy_caller().0
+    };
+    let calling = tokio::spawn(async move {
+        upstream
+            .request(Via::Session(&session()), &call(&json!({})), &caller)
+            .await
+            .map(text)
+    });
+    let (sent, events) = streams.recv().await.unwrap();
+    let asked: String = (0..100)
+        .map(|id| {
+            format!(
+                "data: {}\n\n",
+                json!({ "jsonrpc": "2.0", "id": id, "method": "roots/list" })
+            )
+        })
+        .collect();
+    events.raw(asked);
+    server::eventually("the last ones are refused", || server.answers().len() == 36).await;
+    assert!(
+        server
+            .answers()
+            .iter()
+            .all(|answer| answer.body["error"]["data"]["reason"] == "overloaded")
+    );
+    events.message(&sent.result(json!({})));
+    calling.await.unwrap().unwrap();
+    let mut questions = 0;
+    while let Some(event) = heard.recv().await {
+        questions += usize::from(matches!(event, Event::Question(_)));
+    }
+    assert_eq!(questions, 64);
 }

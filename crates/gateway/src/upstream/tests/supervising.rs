@@ -2,7 +2,7 @@
 
 use std::sync::atomic::AtomicBool;
 
-use super::super::{Status, Via};
+use super::super::{Status, UpstreamError, Via};
 use super::reports::Reports;
 use super::server::{Events, Reply, eventually};
 use super::*;
@@ -176,6 +176,12 @@ async fn death_and_return_are_noticed_and_reported_once() {
             unreachable!()
         };
         assert!(!cause.is_empty());
+        let (caller, _events) = legacy_caller();
+        let refused = upstream.request(Via::Shared, &call(&json!({})), &caller).await;
+        assert!(
+            matches!(refused, Err(UpstreamError::NotSent { .. })),
+            "{refused:?}"
+        );
         // Long enough for several attempts.
         eventually("it is tried again and again", || reports.count("still down") >= 3).await;
         let legacy = Legacy::default();
