@@ -122,5 +122,15 @@ async fn inspector_in_every_era() {
         let called = scripts::run(scripts::package_program(INSPECTOR, &call)).await;
         let result: Value = serde_json::from_str(&called).expect("the inspector prints JSON");
         assert_eq!(result["content"][0]["text"], "hi", "{era}: {called}");
+        let read = ["--method", "resources/read", "--uri", "test://static-text"];
+        let read = scripts::run(scripts::package_program(
+            INSPECTOR,
+            &[&common[..], &read].concat(),
+        ))
+        .await;
+        assert!(
+            read.contains("content of the static text resource"),
+            "{era}: {read}"
+        );
     }
 }

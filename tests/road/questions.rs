@@ -43,6 +43,24 @@ async fn an_elicitation_is_answered_by_another_post() {
 }
 
 #[tokio::test]
+async fn a_legacy_client_never_sees_the_unfinished_result_of_a_modern_upstream() {
+    let upstream = Upstream::start_with(&["--era", "modern"]).await;
+    let gateway = Settings::in_front_of(&upstream.url()).start().await;
+    let session = Session::open_with(&gateway.endpoint, everything()).await;
+    for tool in ["ask", "test_input_required_result_elicitation"] {
+        let params = json!({"name": tool, "arguments": {"question": "?"}});
+        let response = session.request("tools/call", params).await;
+        let text = response.to_string();
+        assert!(
+            !text.contains("input_required") && !text.contains("inputRequests"),
+            "{tool}: {text}"
+        );
+        let failed = response["error"].is_object() || response["result"]["isError"] == true;
+        assert!(failed, "{tool}: {text}");
+    }
+}
+
+#[tokio::test]
 async fn a_refusal_reaches_the_upstream() {
     let (_upstream, gateway) = pair().await;
     let session = Session::open_with(&gateway.endpoint, everything()).await;

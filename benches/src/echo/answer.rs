@@ -153,7 +153,7 @@ fn list_result(modern: bool) -> Value {
 fn discover_result() -> Value {
     json!({
         "resultType": "complete",
-        "supportedVersions": [MODERN_REVISION],
+        "supportedVersions": [MODERN_REVISION, LEGACY_REVISION],
         "capabilities": { "tools": {} },
         "ttlMs": 60_000,
         "cacheScope": "public",

@@ -1,4 +1,5 @@
 //! Every promise in the contract has a case in the kit, and every case a promise.
+#![forbid(unsafe_code)]
 #![allow(clippy::unwrap_used)]
 
 use std::collections::BTreeSet;

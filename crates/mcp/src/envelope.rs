@@ -101,6 +101,10 @@ pub fn parse(body: &[u8]) -> Result<Incoming<'_>, InvalidMessage> {
 /// # Errors
 /// An invalid request (-32600) if the text nests deeper.
 pub fn max_depth(body: &[u8], limit: usize) -> Result<(), ErrorObject> {
+    // Most messages do not have that many brackets altogether, and counting them is much quicker.
+    if memchr::memchr2_iter(b'{', b'[', body).nth(limit).is_none() {
+        return Ok(());
+    }
     let mut depth = 0_usize;
     let mut rest = body;
     while let Some((&byte, tail)) = rest.split_first() {

@@ -1,7 +1,8 @@
 //! A shallow, ordered view of a JSON object that changes single members and leaves the bytes of all others alone.
 
 use crate::raw;
-use serde_json::value::RawValue;
+use serde::{Serialize, Serializer};
+use serde_json::value::{RawValue, to_raw_value};
 use std::borrow::Cow;
 use std::fmt;
 
@@ -242,9 +243,27 @@ impl<'a> Object<'a> {
     /// The object as a raw value.
     #[must_use]
     pub fn to_raw(&self) -> Box<RawValue> {
+        // A serializer's output is taken as it is, whereas text would be parsed once more to prove that it is JSON.
+        // It spells keys in its own way, so an unusual spelling takes the longer road.
+        if self.members.iter().all(|member| member.spelled.is_none()) {
+            return to_raw_value(&Plain(&self.members)).expect("text keys and raw values are always JSON");
+        }
         let mut out = Vec::with_capacity(self.size_hint());
         self.write_to(&mut out);
         raw::from_written(String::from_utf8(out).expect("an object is written from text only"))
+    }
+}
+
+/// Members whose keys have the usual spelling.
+struct Plain<'m>(&'m [Member<'m>]);
+
+impl Serialize for Plain<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_map(
+            self.0
+                .iter()
+                .map(|member| (member.key.as_ref(), member.value.as_raw())),
+        )
     }
 }
 

@@ -1,6 +1,6 @@
 //! Small questions about a raw JSON value that need no parsing.
 
-use serde_json::value::RawValue;
+use serde_json::value::{RawValue, to_raw_value};
 use std::borrow::Cow;
 
 /// True if the value is a JSON object. A `RawValue` carries no surrounding white space, so its first byte tells the type.
@@ -26,8 +26,7 @@ pub(crate) fn string(raw: &RawValue) -> Option<Cow<'_, str>> {
 
 /// The JSON text of a string, as a raw value.
 pub(crate) fn from_string(text: &str) -> Box<RawValue> {
-    let json = serde_json::Value::from(text).to_string();
-    RawValue::from_string(json).expect("a string that serde_json wrote is valid JSON")
+    to_raw_value(text).expect("a string is always JSON")
 }
 
 /// Wraps text that this crate has just written as JSON.

@@ -1,5 +1,6 @@
 //! The crate from outside: whole configurations in, reports or validated values out.
 
+#![forbid(unsafe_code)]
 #![allow(clippy::unwrap_used)]
 
 mod examples;

@@ -41,7 +41,8 @@ async fn a_legacy_client_is_introduced_to_a_modern_upstream() {
     assert_eq!(meta["io.modelcontextprotocol/protocolVersion"], "2026-07-28");
     assert_eq!(
         meta["io.modelcontextprotocol/clientCapabilities"],
-        json!({ "elicitation": {} })
+        json!({}),
+        "a legacy client cannot answer in the modern way"
     );
     assert_eq!(meta["io.modelcontextprotocol/clientInfo"]["name"], "client");
     assert_eq!(meta["io.modelcontextprotocol/logLevel"], "warning");
