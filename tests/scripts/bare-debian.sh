@@ -21,9 +21,11 @@ suite=$(. /etc/os-release && printf '%s' "$VERSION_CODENAME")
 if [ ! -e "$root/etc/debian_version" ]; then
   command -v mmdebstrap >/dev/null || { apt-get update -qq && apt-get install -y -qq mmdebstrap >/dev/null; }
   # Without a mirror argument mmdebstrap would write one of its own; the machine's sources are used as they are.
-  cat /etc/apt/sources.list /etc/apt/sources.list.d/*.list 2>/dev/null |
-    mmdebstrap --variant=minbase --include=git,ca-certificates "$suite" "$root" - ||
-    { cat /etc/apt/sources.list.d/*.sources | mmdebstrap --variant=minbase --include=git,ca-certificates "$suite" "$root" -; }
+  sources=()
+  for file in /etc/apt/sources.list /etc/apt/sources.list.d/*.list /etc/apt/sources.list.d/*.sources; do
+    [ ! -s "$file" ] || sources+=("$file")
+  done
+  mmdebstrap --variant=minbase --include=git,ca-certificates "$suite" "$root" "${sources[@]}"
 fi
 
 mounted=()
