@@ -79,17 +79,13 @@ pub(crate) struct RawMeta<'a> {
 impl<'a> RawMeta<'a> {
     /// Reads `_meta`; `None` if it is absent or not an object.
     pub(crate) fn parse(meta: Option<&'a RawValue>) -> Option<Self> {
-        let mut object = Object::parse(meta?).ok()?;
-        let mut take = |key: &str| match object.remove(key) {
-            Some(crate::object::Raw::Borrowed(value)) => Some(value),
-            _ => None,
-        };
+        let object = Object::parse(meta?).ok()?;
         Some(Self {
-            version: take(PROTOCOL_VERSION),
-            client_capabilities: take(CLIENT_CAPABILITIES),
-            client_info: take(CLIENT_INFO),
-            log_level: take(LOG_LEVEL),
-            progress_token: take(PROGRESS_TOKEN),
+            version: object.get_borrowed(PROTOCOL_VERSION),
+            client_capabilities: object.get_borrowed(CLIENT_CAPABILITIES),
+            client_info: object.get_borrowed(CLIENT_INFO),
+            log_level: object.get_borrowed(LOG_LEVEL),
+            progress_token: object.get_borrowed(PROGRESS_TOKEN),
         })
     }
 

@@ -92,6 +92,14 @@ impl<'a> Object<'a> {
             .map(|member| member.value.as_raw())
     }
 
+    /// The raw value of a member that stands in the input, for as long as the input lives.
+    pub(crate) fn get_borrowed(&self, key: &str) -> Option<&'a RawValue> {
+        match &self.members.iter().find(|member| member.key == key)?.value {
+            Raw::Borrowed(raw) => Some(raw),
+            Raw::Owned(_) => None,
+        }
+    }
+
     /// The decoded text of a member that is a string.
     #[must_use]
     pub fn get_str(&self, key: &str) -> Option<Cow<'_, str>> {

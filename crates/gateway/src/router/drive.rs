@@ -70,7 +70,8 @@ pub(super) struct Patience {
 /// Everything about a call but its future.
 pub(super) struct Driver {
     pub(super) id: RequestId,
-    pub(super) session: Option<SessionId>,
+    /// The session and the way to this call inside it; the modern era has neither.
+    pub(super) session: Option<(SessionId, ControlSender)>,
     pub(super) live: Arc<LiveCalls>,
     pub(super) mint: Mint,
     pub(super) patience: Patience,
@@ -79,7 +80,6 @@ pub(super) struct Driver {
     pub(super) capabilities: Arc<RawValue>,
     pub(super) log_level: LogFilter,
     pub(super) output: mpsc::Sender<Output>,
-    pub(super) control: ControlSender,
 }
 
 /// Which log messages reach the client.
@@ -123,7 +123,7 @@ impl Driver {
         self,
         call: Pin<&mut (impl Future<Output = Outcome> + Send)>,
         mut events: mpsc::Receiver<Event>,
-        mut control: mpsc::Receiver<Control>,
+        mut control: Option<mpsc::Receiver<Control>>,
     ) -> Decided {
         let deadline = Box::pin(tokio::time::sleep(self.patience.silence));
         let mut running = Running {
@@ -144,7 +144,7 @@ impl Driver {
                     }
                     break Ended::Outcome(outcome);
                 }
-                Some(control) = control.recv() => match control {
+                Some(control) = next_control(&mut control) => match control {
                     Control::Cancel => break Ended::Cancelled,
                     Control::CloseSession => break Ended::SessionClosed,
                     Control::Answer(question, answer) => running.answered(&question, answer),
@@ -159,6 +159,13 @@ impl Driver {
             }
         };
         Decided { running, ended }
+    }
+}
+
+async fn next_control(control: &mut Option<mpsc::Receiver<Control>>) -> Option<Control> {
+    match control {
+        Some(control) => control.recv().await,
+        None => std::future::pending().await,
     }
 }
 
@@ -183,7 +190,7 @@ impl Running {
     }
 
     async fn ask(&mut self, question: Question) {
-        let Some(session) = self.driver.session.clone() else {
+        let Some((session, control)) = self.driver.session.clone() else {
             // The modern era has no requests to the client: dropping the question tells the executor.
             return;
         };
@@ -196,9 +203,7 @@ impl Running {
             return;
         }
         let id = self.driver.mint.id();
-        self.driver
-            .live
-            .ask(id.clone(), session, self.driver.control.clone());
+        self.driver.live.ask(id.clone(), session, control);
         self.pending.insert(id.clone(), question.answer);
         self.alive();
         self.send(write::request(&id, &question.method, question.params.as_deref()))
@@ -260,7 +265,7 @@ impl Running {
         for (question, _) in self.pending.drain() {
             self.driver.live.forget_question(&question);
         }
-        if let Some(session) = &self.driver.session {
+        if let Some((session, _)) = &self.driver.session {
             self.driver.live.end(session, &self.driver.id);
         }
         let last = match ended {

@@ -122,18 +122,22 @@ impl Router {
         client: Client,
     ) -> Result<Call, ErrorObject> {
         let (output, outputs) = mpsc::channel(EVENT_QUEUE);
-        let (control, controls) = mpsc::channel(CONTROL_QUEUE);
-        if let Some(session) = &client.session
-            && !self.live.begin(&session.id, &request.id, control.clone())
-        {
-            return Err(ErrorObject::invalid_request(format!(
-                "id {} is still in use by a running request of this session",
-                request.id
-            )));
-        }
+        let (session, controls) = match &client.session {
+            Some(session) => {
+                let (control, controls) = mpsc::channel(CONTROL_QUEUE);
+                if !self.live.begin(&session.id, &request.id, control.clone()) {
+                    return Err(ErrorObject::invalid_request(format!(
+                        "id {} is still in use by a running request of this session",
+                        request.id
+                    )));
+                }
+                (Some((session.id.clone(), control)), Some(controls))
+            }
+            None => (None, None),
+        };
         let driver = Driver {
             id: request.id,
-            session: client.session.as_ref().map(|session| session.id.clone()),
+            session,
             live: Arc::clone(&self.live),
             mint: self.mint.clone(),
             patience: self.patience,
@@ -144,7 +148,6 @@ impl Router {
             capabilities: Arc::clone(&client.capabilities),
             log_level: client.log_filter(),
             output,
-            control,
         };
         let (sink, events) = EventSink::new(EVENT_QUEUE);
         let router = Arc::clone(self);

@@ -13,6 +13,13 @@ const FEW: usize = 16;
 
 pub(super) fn without_duplicates(members: Vec<Member<'_>>) -> Vec<Member<'_>> {
     if members.len() <= FEW {
+        let repeats = |(place, member): (usize, &Member<'_>)| {
+            members[..place].iter().any(|earlier| earlier.key == member.key)
+        };
+        // Almost always: then there is nothing to copy.
+        if !members.iter().enumerate().any(repeats) {
+            return members;
+        }
         let mut kept: Vec<Member<'_>> = Vec::with_capacity(members.len());
         for member in members {
             match kept.iter_mut().find(|other| other.key == member.key) {

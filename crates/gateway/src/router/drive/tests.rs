@@ -35,7 +35,7 @@ fn rig(disconnect: Disconnect) -> Rig {
     assert!(live.begin(&session, &id, control.clone()));
     let driver = Driver {
         id,
-        session: Some(session.clone()),
+        session: Some((session.clone(), control)),
         live: Arc::clone(&live),
         mint: Mint::new("boot"),
         patience: Patience {
@@ -46,7 +46,6 @@ fn rig(disconnect: Disconnect) -> Rig {
         capabilities: raw(r#"{"elicitation":{}}"#).into(),
         log_level: LogFilter::From(LogLevel::Warning),
         output,
-        control,
     };
     Rig {
         driver,
@@ -65,7 +64,7 @@ async fn drive(
     events: mpsc::Receiver<Event>,
     controls: mpsc::Receiver<Control>,
 ) {
-    let decided = driver.run(std::pin::pin!(call), events, controls).await;
+    let decided = driver.run(std::pin::pin!(call), events, Some(controls)).await;
     decided.tell().await;
 }
 
