@@ -10,14 +10,14 @@ use serde_json::value::RawValue;
 use tokio::sync::{mpsc, oneshot};
 
 /// How a call ended: the raw JSON of its result, or why there is none.
-pub type Outcome = Result<Box<RawValue>, CallError>;
+pub(crate) type Outcome = Result<Box<RawValue>, CallError>;
 
 /// The answer to a [`Question`]: the raw result, or the raw error object that the client sent instead.
-pub type Answer = Result<Box<RawValue>, Box<RawValue>>;
+pub(crate) type Answer = Result<Box<RawValue>, Box<RawValue>>;
 
 /// Why a call has no result.
 #[derive(Debug)]
-pub enum CallError {
+pub(crate) enum CallError {
     /// The executor answered with this JSON-RPC error object: it is forwarded byte for byte.
     Answered(Box<RawValue>),
     /// The gateway itself ends the call with this error.
@@ -32,7 +32,7 @@ impl From<ErrorObject> for CallError {
 
 /// What a running call says to its caller.
 #[derive(Debug)]
-pub enum Event {
+pub(crate) enum Event {
     /// A notification that belongs to the call, already in the caller's terms (its own progress token).
     Notification {
         /// The JSON-RPC method.
@@ -46,34 +46,34 @@ pub enum Event {
 
 /// A request to the client (elicitation, sampling, roots) that waits for its answer.
 #[derive(Debug)]
-pub struct Question {
+pub(crate) struct Question {
     /// The JSON-RPC method.
-    pub method: String,
+    pub(crate) method: String,
     /// The raw params.
-    pub params: Option<Box<RawValue>>,
+    pub(crate) params: Option<Box<RawValue>>,
     /// Where the answer goes. Dropped without an answer: nobody will ever answer.
-    pub answer: oneshot::Sender<Answer>,
+    pub(crate) answer: oneshot::Sender<Answer>,
 }
 
 /// The caller is gone, or gave the question up: no answer will come.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct NoAnswer;
+pub(crate) struct NoAnswer;
 
 /// Where a running call sends its events. Bounded: a full sink makes the call wait, never the gateway.
 #[derive(Clone, Debug)]
-pub struct EventSink {
+pub(crate) struct EventSink {
     events: mpsc::Sender<Event>,
 }
 
 impl EventSink {
     /// Creates a sink and the receiving end, which holds at most `capacity` undelivered events.
-    pub fn new(capacity: usize) -> (Self, mpsc::Receiver<Event>) {
+    pub(crate) fn new(capacity: usize) -> (Self, mpsc::Receiver<Event>) {
         let (events, receiver) = mpsc::channel(capacity);
         (Self { events }, receiver)
     }
 
     /// Sends a notification. A caller that is gone is no error: the call goes on without it.
-    pub async fn notify(&self, method: impl Into<String>, params: Option<Box<RawValue>>) {
+    pub(crate) async fn notify(&self, method: impl Into<String>, params: Option<Box<RawValue>>) {
         let event = Event::Notification {
             method: method.into(),
             params,
@@ -86,7 +86,7 @@ impl EventSink {
     ///
     /// # Errors
     /// [`NoAnswer`] when the caller can no longer answer.
-    pub async fn ask(
+    pub(crate) async fn ask(
         &self,
         method: impl Into<String>,
         params: Option<Box<RawValue>>,
@@ -107,30 +107,30 @@ impl EventSink {
 
 /// Who calls: what an executor may know of the client.
 #[derive(Clone, Debug)]
-pub struct Caller {
+pub(crate) struct Caller {
     /// The revision that the client speaks in this request; its era decides which era is preferred upstream.
-    pub version: ProtocolVersion,
+    pub(crate) version: ProtocolVersion,
     /// The client's capabilities as it declared them (raw JSON object).
-    pub capabilities: std::sync::Arc<RawValue>,
+    pub(crate) capabilities: std::sync::Arc<RawValue>,
     /// The client's name and version as it declared them (raw JSON object), if it did.
-    pub client_info: Option<std::sync::Arc<RawValue>>,
+    pub(crate) client_info: Option<std::sync::Arc<RawValue>>,
     /// The log level that the client asked for, if any.
-    pub log_level: Option<String>,
+    pub(crate) log_level: Option<String>,
     /// The client's own progress token, raw, if it wants progress.
-    pub progress_token: Option<Box<RawValue>>,
+    pub(crate) progress_token: Option<Box<RawValue>>,
     /// Where events of this call go.
-    pub events: EventSink,
+    pub(crate) events: EventSink,
 }
 
 /// A request on its way to an executor, in the executor's own names.
 #[derive(Debug)]
-pub struct Outgoing {
+pub(crate) struct Outgoing {
     /// The JSON-RPC method.
-    pub method: &'static str,
+    pub(crate) method: &'static str,
     /// The raw params; `_meta` is still as the client sent it.
-    pub params: Option<Box<RawValue>>,
+    pub(crate) params: Option<Box<RawValue>>,
     /// What the request is about (tool or prompt name, resource uri): the `Mcp-Name` header of the modern era.
-    pub name: Option<String>,
+    pub(crate) name: Option<String>,
     /// `Mcp-Param-*` headers for a modern upstream.
-    pub parameter_headers: Vec<(http::HeaderName, http::HeaderValue)>,
+    pub(crate) parameter_headers: Vec<(http::HeaderName, http::HeaderValue)>,
 }

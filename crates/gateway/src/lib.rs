@@ -1,15 +1,14 @@
 #![forbid(unsafe_code)]
 #![doc = include_str!("../README.md")]
 
-pub mod exchange;
-pub mod mint;
-pub mod upstream;
-
 mod backends;
 mod boot_error;
+mod exchange;
 mod gateway;
 mod http;
+mod mint;
 mod router;
+mod upstream;
 
 pub use boot_error::BootError;
 pub use gateway::{Gateway, Offered, Parts};

@@ -10,7 +10,7 @@ use mcpg_mcp::id::RequestId;
 /// Ids of clients are small numbers that collide; towards an upstream, and towards a client as the id of a
 /// server request, only minted ids are used.
 #[derive(Clone, Debug)]
-pub struct Mint {
+pub(crate) struct Mint {
     shared: Arc<Shared>,
 }
 
@@ -22,7 +22,7 @@ struct Shared {
 
 impl Mint {
     /// Creates a mint for the boot named `boot_id`, which must be unique over replicas and boots.
-    pub fn new(boot_id: impl Into<String>) -> Self {
+    pub(crate) fn new(boot_id: impl Into<String>) -> Self {
         Self {
             shared: Arc::new(Shared {
                 boot_id: boot_id.into(),
@@ -32,13 +32,13 @@ impl Mint {
     }
 
     /// Mints the next id as text.
-    pub fn text(&self) -> String {
+    pub(crate) fn text(&self) -> String {
         let number = self.shared.next.fetch_add(1, Ordering::Relaxed);
         format!("{}-{number}", self.shared.boot_id)
     }
 
     /// Mints the next id as a JSON-RPC id.
-    pub fn id(&self) -> RequestId {
+    pub(crate) fn id(&self) -> RequestId {
         RequestId::from(self.text())
     }
 }

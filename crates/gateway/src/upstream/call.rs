@@ -26,7 +26,7 @@ impl Upstream {
     ///
     /// # Errors
     /// [`UpstreamError`] says what the caller may do.
-    pub async fn request(
+    pub(crate) async fn request(
         &self,
         via: Via<'_>,
         request: &Outgoing,
@@ -50,7 +50,7 @@ impl Upstream {
     ///
     /// # Errors
     /// [`UpstreamError`] when the upstream did not accept it.
-    pub async fn notify(
+    pub(crate) async fn notify(
         &self,
         via: Via<'_>,
         method: &str,

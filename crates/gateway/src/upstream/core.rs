@@ -22,7 +22,7 @@ use super::state::State;
 use crate::mint::Mint;
 
 /// One MCP server behind the gateway: its connections, what it offers, and the session that is shared.
-pub struct Upstream {
+pub(crate) struct Upstream {
     pub(super) settings: Settings,
     pub(super) http: Arc<HttpClient>,
     pub(super) mint: Mint,
@@ -42,7 +42,7 @@ impl Upstream {
     ///
     /// # Errors
     /// None at present; certificates and URL were checked with the settings.
-    pub fn new(settings: Settings, mint: Mint) -> Result<Arc<Self>, SetupError> {
+    pub(crate) fn new(settings: Settings, mint: Mint) -> Result<Arc<Self>, SetupError> {
         let http = Arc::new(HttpClient::new(&settings));
         let gateway = format!(r#"{{"name":"mcpg","version":"{}"}}"#, env!("CARGO_PKG_VERSION"));
         let gateway = RawValue::from_string(gateway).map_err(|error| SetupError::new(error.to_string()))?;
@@ -60,17 +60,17 @@ impl Upstream {
     }
 
     /// The name of the federation.
-    pub fn name(&self) -> &str {
+    pub(crate) fn name(&self) -> &str {
         &self.settings.name
     }
 
     /// What is known at the moment.
-    pub fn state(&self) -> Arc<State> {
+    pub(crate) fn state(&self) -> Arc<State> {
         Arc::clone(&self.state.borrow())
     }
 
     /// What is known, now and whenever it changes.
-    pub fn states(&self) -> watch::Receiver<Arc<State>> {
+    pub(crate) fn states(&self) -> watch::Receiver<Arc<State>> {
         self.state.subscribe()
     }
 

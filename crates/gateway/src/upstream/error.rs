@@ -9,7 +9,7 @@ use serde_json::value::RawValue;
 
 /// Why an exchange with an upstream has no result.
 #[derive(Debug)]
-pub enum UpstreamError {
+pub(crate) enum UpstreamError {
     /// The upstream does not know the session any more. The request was surely not executed: open a new session and
     /// send it again.
     SessionGone,
@@ -43,7 +43,7 @@ pub enum UpstreamError {
 
 /// Why an upstream cannot even be set up.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct SetupError(String);
+pub(crate) struct SetupError(String);
 
 impl UpstreamError {
     pub(super) fn not_sent(cause: impl Into<String>) -> Self {

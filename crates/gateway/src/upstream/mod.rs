@@ -37,11 +37,13 @@ mod state;
 mod supervisor;
 mod tls;
 
-pub use core::Upstream;
-pub use error::{SetupError, UpstreamError};
-pub use session::{ClientProfile, Session, Via};
-pub use settings::Settings;
-pub use state::{Offer, State, Status};
+pub(crate) use core::Upstream;
+pub(crate) use error::UpstreamError;
+pub(crate) use session::{ClientProfile, Session, Via};
+pub(crate) use settings::Settings;
+#[cfg(test)]
+pub(crate) use state::Status;
+pub(crate) use state::{Offer, State};
 
 #[cfg(test)]
 mod tests;

@@ -37,7 +37,7 @@ impl Upstream {
     ///
     /// # Errors
     /// [`UpstreamError`]; the session is then not open.
-    pub async fn open(&self, client: &ClientProfile) -> Result<Session, UpstreamError> {
+    pub(crate) async fn open(&self, client: &ClientProfile) -> Result<Session, UpstreamError> {
         let client_info = client.client_info.as_deref().unwrap_or(&self.gateway);
         let opened = self
             .initialize(
@@ -53,7 +53,7 @@ impl Upstream {
     }
 
     /// Closes a session. Whether that worked does not matter to anybody: what cannot be closed expires.
-    pub async fn close(&self, session: &Session) {
+    pub(crate) async fn close(&self, session: &Session) {
         if session.id.is_some() {
             self.deletion(session.clone()).await;
         }

@@ -9,29 +9,29 @@ use serde_json::value::RawValue;
 
 /// A legacy session at an upstream: plain data, so that it can be written into a shared record.
 #[derive(Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
-pub struct Session {
+pub(crate) struct Session {
     /// The id that the upstream gave; `None` when it gives none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub id: Option<String>,
+    pub(crate) id: Option<String>,
     /// The revision of the session.
     #[serde(serialize_with = "write_version", deserialize_with = "read_version")]
-    pub version: ProtocolVersion,
+    pub(crate) version: ProtocolVersion,
 }
 
 /// Who a session is opened for.
 #[derive(Debug, Clone)]
-pub struct ClientProfile {
+pub(crate) struct ClientProfile {
     /// The revision that the client speaks.
-    pub version: ProtocolVersion,
+    pub(crate) version: ProtocolVersion,
     /// The capabilities that the client declared (raw JSON object).
-    pub capabilities: Arc<RawValue>,
+    pub(crate) capabilities: Arc<RawValue>,
     /// The client's name and version (raw JSON object). Where it gave none, the gateway gives its own.
-    pub client_info: Option<Arc<RawValue>>,
+    pub(crate) client_info: Option<Arc<RawValue>>,
 }
 
 /// How something is sent to an upstream.
 #[derive(Debug, Clone, Copy)]
-pub enum Via<'a> {
+pub(crate) enum Via<'a> {
     /// In this legacy session.
     Session(&'a Session),
     /// In the legacy session that everybody without an own one shares.

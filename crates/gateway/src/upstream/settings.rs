@@ -12,7 +12,7 @@ use super::tls;
 
 /// Everything that an upstream needs to know of its configuration, with certificates read and checked.
 #[derive(Clone)]
-pub struct Settings {
+pub(crate) struct Settings {
     pub(super) name: String,
     pub(super) url: Uri,
     pub(super) headers: HeaderMap,
@@ -50,7 +50,10 @@ impl Settings {
     ///
     /// # Errors
     /// A certificate or key that cannot be used, or a URL that HTTP cannot carry.
-    pub fn from_federation(federation: &Federation, max_response_bytes: usize) -> Result<Self, SetupError> {
+    pub(crate) fn from_federation(
+        federation: &Federation,
+        max_response_bytes: usize,
+    ) -> Result<Self, SetupError> {
         let upstream = &federation.upstream;
         let url: Uri = upstream
             .url

@@ -11,18 +11,18 @@ use tokio::time::Instant;
 ///
 /// The offers of an upstream that is down are those it had last; before the first contact there are none.
 #[derive(Debug, Clone, Default)]
-pub struct State {
+pub(crate) struct State {
     /// Whether it can be reached.
-    pub status: Status,
+    pub(crate) status: Status,
     /// What it offers in the legacy era, if it speaks it.
-    pub legacy: Option<Arc<Offer>>,
+    pub(crate) legacy: Option<Arc<Offer>>,
     /// What it offers in the modern era, if it speaks it.
-    pub modern: Option<Arc<Offer>>,
+    pub(crate) modern: Option<Arc<Offer>>,
 }
 
 /// Whether an upstream can be reached.
 #[derive(Debug, Clone, Default)]
-pub enum Status {
+pub(crate) enum Status {
     /// The first attempt has not ended yet.
     #[default]
     Connecting,
@@ -39,30 +39,30 @@ pub enum Status {
 
 /// What an upstream offers in one era.
 #[derive(Debug, Clone)]
-pub struct Offer {
+pub(crate) struct Offer {
     /// The revision that is spoken in this era.
-    pub version: ProtocolVersion,
+    pub(crate) version: ProtocolVersion,
     /// The server's capabilities (raw JSON object).
-    pub capabilities: Box<RawValue>,
+    pub(crate) capabilities: Box<RawValue>,
     /// The server's name and version (raw JSON object), if it says them.
-    pub server_info: Option<Box<RawValue>>,
+    pub(crate) server_info: Option<Box<RawValue>>,
     /// How to use the server, for a language model.
-    pub instructions: Option<String>,
+    pub(crate) instructions: Option<String>,
     /// Its tools, raw, in its order. Empty where tools are not imported.
-    pub tools: Vec<Box<RawValue>>,
+    pub(crate) tools: Vec<Box<RawValue>>,
     /// Its prompts.
-    pub prompts: Vec<Box<RawValue>>,
+    pub(crate) prompts: Vec<Box<RawValue>>,
     /// Its resources.
-    pub resources: Vec<Box<RawValue>>,
+    pub(crate) resources: Vec<Box<RawValue>>,
     /// Its resource templates.
-    pub resource_templates: Vec<Box<RawValue>>,
+    pub(crate) resource_templates: Vec<Box<RawValue>>,
     /// Whether it gives out session ids. Never in the modern era.
-    pub mints_sessions: bool,
+    pub(crate) mints_sessions: bool,
 }
 
 impl State {
     /// What a client of `era` can use: the offer of its own era, else of the other one.
-    pub fn offer_for(&self, era: Era) -> Option<&Offer> {
+    pub(crate) fn offer_for(&self, era: Era) -> Option<&Offer> {
         let (own, other) = match era {
             Era::Legacy => (&self.legacy, &self.modern),
             Era::Modern => (&self.modern, &self.legacy),
@@ -71,12 +71,12 @@ impl State {
     }
 
     /// Whether legacy sessions may be told a log level.
-    pub fn has_logging(&self) -> bool {
+    pub(crate) fn has_logging(&self) -> bool {
         self.legacy.as_ref().is_some_and(|offer| offer.server().logging())
     }
 
     /// Whether a client of `era` can read resources here.
-    pub fn offers_resources(&self, era: Era) -> bool {
+    pub(crate) fn offers_resources(&self, era: Era) -> bool {
         self.offer_for(era)
             .is_some_and(|offer| offer.server().resources())
     }
@@ -84,24 +84,24 @@ impl State {
 
 impl Status {
     /// Whether the first attempt is still under way.
-    pub fn is_connecting(&self) -> bool {
+    pub(crate) fn is_connecting(&self) -> bool {
         matches!(self, Self::Connecting)
     }
 
     /// Whether the upstream answers.
-    pub fn is_up(&self) -> bool {
+    pub(crate) fn is_up(&self) -> bool {
         matches!(self, Self::Up)
     }
 
     /// Whether the upstream was found dead.
-    pub fn is_down(&self) -> bool {
+    pub(crate) fn is_down(&self) -> bool {
         matches!(self, Self::Down { .. })
     }
 }
 
 impl Offer {
     /// Questions about the capabilities.
-    pub fn server(&self) -> ServerCapabilities<'_> {
+    pub(crate) fn server(&self) -> ServerCapabilities<'_> {
         ServerCapabilities::new(&self.capabilities)
     }
 }

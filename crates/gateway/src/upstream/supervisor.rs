@@ -27,7 +27,7 @@ struct Backoff {
 impl Upstream {
     /// Finds out what the upstream offers and keeps [`Upstream::states`] up to date until `stop`; then closes what it
     /// has opened. It reports the death of an upstream once, and its return once.
-    pub async fn supervise(self: Arc<Self>, stop: CancellationToken) {
+    pub(crate) async fn supervise(self: Arc<Self>, stop: CancellationToken) {
         // It lives as long as the gateway and is large.
         stop.run_until_cancelled(Box::pin(self.keep())).await;
         let farewell = timeout(FAREWELL, async {
