@@ -16,6 +16,7 @@ const EDGES: &[(&str, &[&str], &[&str])] = &[
     ("mcpg-mcp", &[], &[]),
     ("mcpg-single-node", &["mcpg-cluster"], &["mcpg-conformance"]),
     ("mcpg-conformance", &["mcpg-cluster"], &["mcpg-single-node"]),
+    ("mcpg-cluster-redis", &["mcpg-cluster"], &["mcpg-conformance"]),
     ("mcpg-capabilities", &["mcpg-cluster"], &["mcpg-single-node"]),
     (
         "mcpg-gateway",
@@ -33,6 +34,22 @@ const EDGES: &[(&str, &[&str], &[&str])] = &[
         ],
         &[],
     ),
+    ("mcpg-plugin-abi", &[], &[]),
+    (
+        "mcpg-plugin-sdk",
+        &["mcpg-cluster", "mcpg-plugin-abi"],
+        &["mcpg-single-node"],
+    ),
+    (
+        "mcpg-plugin-host",
+        &["mcpg-cluster", "mcpg-plugin-abi"],
+        &["mcpg-conformance", "mcpg-single-node"],
+    ),
+    (
+        "mcpg-fixture-plugin",
+        &["mcpg-plugin-sdk", "mcpg-single-node"],
+        &[],
+    ),
     ("mcpg-tests", &[], &[]),
     ("mcpg-benches", &[], &[]),
 ];
@@ -44,6 +61,8 @@ const WITHOUT_NETWORK: &[&str] = &[
     "mcpg-single-node",
     "mcpg-capabilities",
     "mcpg-mcp",
+    "mcpg-plugin-abi",
+    "mcpg-plugin-host",
 ];
 const NETWORK_CRATES: &[&str] = &["hyper", "hyper-util", "axum", "reqwest", "hyper-rustls"];
 

@@ -16,6 +16,8 @@ missing_packages() {
   python_is_complete || missing+=(python3 python3-venv)
   command -v node >/dev/null || missing+=(nodejs)
   command -v npm >/dev/null || missing+=(npm)
+  # Tests of TLS make their certificates with it.
+  command -v openssl >/dev/null || missing+=(openssl)
   [ "${#missing[@]}" -eq 0 ] || printf '%s\n' "${missing[@]}"
 }
 
@@ -37,6 +39,18 @@ install_packages() {
   printf 'installing %s\n' "${packages[*]}"
   "${as_root[@]}" apt-get update -qq &&
     "${as_root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "${packages[@]}" >/dev/null
+}
+
+# The servers that tests start for themselves.
+install_services() {
+  local services=()
+  mapfile -t services < <(tests/scripts/services.sh missing)
+  [ "${#services[@]}" -gt 0 ] || return 0
+  if [ "$(id -u)" -ne 0 ] && ! sudo -n true 2>/dev/null; then
+    printf 'run this first, as root:\n  tests/scripts/services.sh install %s\n' "${services[*]}" >&2
+    return 1
+  fi
+  tests/scripts/services.sh install "${services[@]}"
 }
 
 require_rust() {

@@ -1,7 +1,15 @@
 //! What every end-to-end test stands on: programs that are started and stopped, a raw HTTP client
 //! and the two eras of the protocol spoken by hand.
 
+pub(crate) mod balancer;
+mod balancer_forward;
+mod balancer_health;
+mod balancer_policy;
+mod balancer_state;
 pub(crate) mod deadline;
+pub(crate) mod fault_proxy;
+mod fault_proxy_counters;
+mod fault_proxy_relay;
 pub(crate) mod gateway;
 pub(crate) mod http;
 pub(crate) mod legacy;

@@ -1,0 +1,11 @@
+//! The Redis coordinator against real servers that these tests start and stop.
+#![forbid(unsafe_code)]
+#![allow(clippy::unwrap_used)]
+
+mod configured;
+mod conformance;
+mod isolation;
+mod outage;
+mod presence;
+mod server;
+mod tls;
