@@ -20,11 +20,20 @@ pub trait Coordinator: Send + Sync {
     /// - kind is one word of lower case letters: digits and underscores may follow.
     fn kind(&self) -> &str;
 
+    /// The name of this node in the configuration; the same at every call.
+    ///
+    /// Two replicas that are alive at the same time must not have the same one: that is up to whoever configures them.
+    ///
+    /// # Behavior
+    /// - node is a name: of 1 to 255 bytes without control characters.
+    fn node(&self) -> &str;
+
     /// What this backend, as configured now, guarantees. It is read at boot and after each reconnect.
     ///
     /// # Behavior
     /// - support declares limits that one can live with: values and messages of 64 KiB, a shortest TTL above
     ///   zero, a longest TTL above it.
+    /// - support declares a lease ttl within its limits: from `min_ttl` to `max_ttl`.
     fn support(&self) -> Support;
 
     /// The primitives; the same ones at every call.

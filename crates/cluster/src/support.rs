@@ -24,6 +24,8 @@ pub struct Support {
     pub min_ttl: Duration,
     /// The longest TTL of entries and leases; `None` is no limit.
     pub max_ttl: Option<Duration>,
+    /// The TTL of a lease whose holder has no wish of its own.
+    pub lease_ttl: Duration,
     /// What a watch shows of several changes to one key.
     pub watch_changes: WatchChanges,
     /// Whether a watch shows an expiry when it happens, not only at the next comparison.
@@ -51,6 +53,7 @@ impl Support {
             },
             min_ttl: Duration::from_secs(10),
             max_ttl: Some(Duration::from_secs(24 * 60 * 60)),
+            lease_ttl: Duration::from_secs(15),
             watch_changes: WatchChanges::Latest,
             watch_sees_expiry: false,
             watch_lag: Duration::from_secs(5),

@@ -14,6 +14,9 @@ pub type WatchStream = BoxStream<'static, Result<WatchEvent>>;
 pub trait Watch: Send + Sync {
     /// Follows the entries of a scope whose names start with `prefix`.
     ///
+    /// Of the changes of one name only the latest need be told, in its own place: puts come in the order in which they
+    /// were written. What a snapshot or resync holds counts as seen with it; it may be younger than what follows.
+    ///
     /// Whoever applies the events in order holds the latest state of every key; states in between may be left
     /// out as far as [`Support::watch_changes`](crate::Support::watch_changes) says. After a broken connection
     /// the stream goes on where it was or yields a `Resync`. It ends after an error, never without one.
@@ -27,6 +30,8 @@ pub trait Watch: Send + Sync {
     /// - watch stays within its scope and prefix: both are taken literally.
     /// - watch loses nothing between snapshot and changes: whatever is written while it starts.
     /// - watch never goes back: the versions of a name only grow along the stream.
+    /// - watch keeps the order of writes: puts come as they were written, each after everything
+    ///   older of its scope and prefix that still holds, deletes included.
     /// - watcher that is slow ends up with the latest state: by changes or a `Resync`, and no writer waits for it.
     async fn watch(&self, scope: &[u8], prefix: &[u8]) -> Result<WatchStream>;
 }

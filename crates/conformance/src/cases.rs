@@ -20,3 +20,4 @@ pub(crate) mod touch;
 pub(crate) mod versions;
 pub(crate) mod watch;
 pub(crate) mod watch_changes;
+pub(crate) mod watch_order;

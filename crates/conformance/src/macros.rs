@@ -151,6 +151,9 @@ macro_rules! with_every_case {
                 watch_never_goes_back,
                 watcher_that_is_slow_ends_up_with_the_latest_state,
             ;
+            watch_order:
+                watch_keeps_the_order_of_writes,
+            ;
             presence:
                 join_makes_the_peer_visible_to_every_replica,
                 join_of_a_peer_that_is_present_is_refused,
@@ -165,7 +168,9 @@ macro_rules! with_every_case {
             ;
             coordinator:
                 kind_is_one_word_of_lower_case_letters,
+                node_is_a_name,
                 support_declares_limits_that_one_can_live_with,
+                support_declares_a_lease_ttl_within_its_limits,
                 primitives_work_from_the_start,
                 connection_begins_with_the_present_state,
                 close_makes_later_calls_fail_as_closed,

@@ -4,21 +4,19 @@ use abi_stable::std_types::{RBox, RString};
 use abi_stable::{StableAbi, sabi_trait};
 
 use crate::{
-    AbiResult, AbiSupport, Answer, KeyValueObject, LeaseObject, PresenceObject, PubSubObject, StreamObject,
-    WatchObject,
+    AbiSupport, Answer, KeyValueObject, LeaseObject, PresenceObject, PubSubObject, StreamObject, WatchObject,
 };
 
-/// The calls of `Coordinator`, without its primitives.
+/// The calls of `Coordinator`, without its primitives and without what never changes.
+///
+/// Every call answers later: one that had to answer at once could have no deadline.
 #[sabi_trait]
 pub trait CoordinatorTrait: Send + Sync {
-    /// The word that chooses this coordinator.
-    fn kind(&self) -> AbiResult<RString>;
-
     /// What the backend guarantees now.
-    fn support(&self) -> AbiResult<AbiSupport>;
+    fn support(&self) -> Answer<AbiSupport>;
 
     /// Follows the connection.
-    fn connection(&self) -> AbiResult<StreamObject>;
+    fn connection(&self) -> Answer<StreamObject>;
 
     /// Ends all work.
     #[sabi(last_prefix_field)]
@@ -32,6 +30,10 @@ pub type CoordinatorObject = CoordinatorTrait_TO<'static, RBox<()>>;
 #[repr(C)]
 #[derive(StableAbi)]
 pub struct AbiCoordinator {
+    /// The word that chooses this coordinator.
+    pub kind: RString,
+    /// The name of this node.
+    pub node: RString,
     /// The coordinator itself.
     pub coordinator: CoordinatorObject,
     /// The values.

@@ -34,7 +34,7 @@ pub use presence::{
     PresenceTrait, PresenceTrait_TO,
 };
 pub use pubsub::{PubSubObject, PubSubTrait, PubSubTrait_TO};
-pub use root::{AbiDiagnostic, LibHeader, LoadFailure, Mod, ModRef, export, load};
+pub use root::{AbiDiagnostic, LibHeader, LoadFailure, Mod, ModRef, export, load, load_as};
 pub use stream::{AbiItem, StreamObject, StreamTrait, StreamTrait_TO};
 pub use support::{AbiSupport, AbiSurvival, code};
 pub use version::{ABI_MAJOR, ABI_MINOR, ABI_VERSION, MANIFEST_SYMBOL};

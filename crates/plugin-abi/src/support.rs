@@ -29,6 +29,8 @@ pub struct AbiSupport {
     pub min_ttl: u64,
     /// The longest TTL.
     pub max_ttl: ROption<u64>,
+    /// The TTL of a lease whose holder has no wish.
+    pub lease_ttl: u64,
     /// How late a watch may be.
     pub watch_lag: u64,
     /// The largest value in bytes.

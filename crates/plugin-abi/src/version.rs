@@ -3,7 +3,7 @@
 /// The major version: a library of another one is refused.
 pub const ABI_MAJOR: u32 = 1;
 
-/// The minor version: it grows when slots are appended, which breaks nobody.
+/// The minor version: it grows when slots are appended to the module, which breaks nobody.
 pub const ABI_MINOR: u32 = 0;
 
 /// The symbol of a library that holds its manifest: JSON in UTF-8, ended by a NUL byte.

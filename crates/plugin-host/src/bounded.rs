@@ -1,16 +1,13 @@
 //! A deadline on every call, without a timer on the way of a call that is answered at once.
 
-use std::future::poll_fn;
-use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::pin::{Pin, pin};
 use std::sync::Arc;
-use std::task::Poll;
 use std::time::Duration;
 
 use mcpg_cluster::{Error, ErrorKind, Result};
-use mcpg_plugin_abi::{Answer, FfiFuture};
+use mcpg_plugin_abi::Answer;
 
 use crate::convert;
+use crate::poller::{First, Poller};
 
 /// How long a plugin may take.
 #[derive(Clone, Copy, Debug)]
@@ -21,6 +18,8 @@ pub struct Deadlines {
     pub open: Duration,
     /// For every other call.
     pub call: Duration,
+    /// How many polls in a row must have been quick before the plugin is polled on the threads that call it.
+    pub probation: u32,
 }
 
 impl Default for Deadlines {
@@ -29,6 +28,7 @@ impl Default for Deadlines {
             validate: Duration::from_secs(5),
             open: Duration::from_secs(30),
             call: Duration::from_secs(10),
+            probation: 1000,
         }
     }
 }
@@ -38,21 +38,33 @@ impl Default for Deadlines {
 pub(crate) struct Bounds {
     pub(crate) id: Arc<str>,
     pub(crate) call: Duration,
+    pub(crate) poller: Poller,
 }
 
 impl Bounds {
     /// A call that changes nothing: without an answer it has surely had no effect.
-    pub(crate) async fn read<T>(&self, name: &'static str, answer: Answer<T>) -> Result<T> {
+    pub(crate) async fn read<T: Send + 'static>(&self, name: &'static str, answer: Answer<T>) -> Result<T> {
         self.bounded(ErrorKind::Unavailable, name, answer).await
     }
 
     /// A call that may have had its effect although there is no answer.
-    pub(crate) async fn write<T>(&self, name: &'static str, answer: Answer<T>) -> Result<T> {
+    pub(crate) async fn write<T: Send + 'static>(&self, name: &'static str, answer: Answer<T>) -> Result<T> {
         self.bounded(ErrorKind::Indeterminate, name, answer).await
     }
 
-    async fn bounded<T>(&self, kind: ErrorKind, name: &'static str, answer: Answer<T>) -> Result<T> {
-        match within(self.call, answer).await {
+    async fn bounded<T>(&self, kind: ErrorKind, name: &'static str, mut answer: Answer<T>) -> Result<T>
+    where
+        T: Send + 'static,
+    {
+        // Most calls of a coordinator in memory are answered by the first poll; a timer would cost more than they do.
+        let polled = match self.poller.first(&mut answer).await {
+            First::Ready(Ok(answer)) => return convert::result(answer),
+            First::Ready(Err(failure)) => return Err(self.failure(kind, name, failure)),
+            First::Pending => true,
+            First::Elsewhere => false,
+        };
+        let driven = tokio::time::timeout(self.call, self.poller.drive(answer, polled)).await;
+        match driven.unwrap_or(Err(Failure::Late)) {
             Ok(answer) => convert::result(answer),
             Err(failure) => Err(self.failure(kind, name, failure)),
         }
@@ -83,28 +95,4 @@ impl Bounds {
 pub(crate) enum Failure {
     Late,
     Panicked,
-}
-
-/// Waits for an answer, but not longer than the deadline.
-pub(crate) async fn within<T>(deadline: Duration, answer: FfiFuture<T>) -> Result<T, Failure> {
-    let mut answer = pin!(answer);
-    // Most calls of a coordinator in memory are answered by the first poll; a timer would cost more than they do.
-    if let Poll::Ready(polled) = poll_fn(|context| Poll::Ready(poll(answer.as_mut(), context))).await {
-        return polled;
-    }
-    let polled = poll_fn(|context| poll(answer.as_mut(), context));
-    tokio::time::timeout(deadline, polled)
-        .await
-        .unwrap_or(Err(Failure::Late))
-}
-
-/// Polls once; the SDK catches every panic, a library without it may not.
-pub(crate) fn poll<T>(
-    answer: Pin<&mut FfiFuture<T>>,
-    context: &mut std::task::Context<'_>,
-) -> Poll<Result<T, Failure>> {
-    match catch_unwind(AssertUnwindSafe(|| answer.poll(context))) {
-        Ok(polled) => polled.map(Ok),
-        Err(_) => Poll::Ready(Err(Failure::Panicked)),
-    }
 }

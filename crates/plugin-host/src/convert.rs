@@ -160,6 +160,7 @@ pub(crate) fn support(from: &AbiSupport) -> Support {
     };
     support.min_ttl = Duration::from_nanos(from.min_ttl);
     support.max_ttl = from.max_ttl.into_option().map(Duration::from_nanos);
+    support.lease_ttl = Duration::from_nanos(from.lease_ttl);
     support.watch_lag = Duration::from_nanos(from.watch_lag);
     support.max_value_bytes = usize::try_from(from.max_value_bytes).unwrap_or(usize::MAX);
     support.max_message_bytes = usize::try_from(from.max_message_bytes).unwrap_or(usize::MAX);

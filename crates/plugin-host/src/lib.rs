@@ -10,6 +10,8 @@ mod find;
 mod log;
 mod manifest;
 mod plugin;
+mod poller;
+mod threads;
 
 pub use bounded::Deadlines;
 pub use config::Diagnostic;

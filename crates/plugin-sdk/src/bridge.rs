@@ -1,6 +1,8 @@
 //! The contract's traits behind the objects that cross the border. Authors never see this.
 
 mod coordinator;
+#[cfg(test)]
+mod cost;
 mod key_value;
 mod lease;
 mod presence;

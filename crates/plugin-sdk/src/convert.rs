@@ -53,8 +53,40 @@ pub(crate) fn error(error: &Error) -> AbiError {
     }
 }
 
+/// Both parts in one allocation where they are as short as nearly all keys are: this is on the way of every call.
 pub(crate) fn key(scope: RSlice<'_, u8>, name: RSlice<'_, u8>) -> Key {
-    Key::copied(scope.as_slice(), name.as_slice())
+    let (scope, name) = (scope.as_slice(), name.as_slice());
+    let Some(joined) = Joined::new(scope, name) else {
+        return Key::copied(scope, name);
+    };
+    let mut name = Bytes::from_owner(joined);
+    let scope = name.split_to(scope.len());
+    Key::new(scope, name)
+}
+
+/// A scope and the name behind it.
+struct Joined {
+    bytes: [u8; Self::ROOM],
+    length: usize,
+}
+
+impl Joined {
+    const ROOM: usize = 120;
+
+    fn new(scope: &[u8], name: &[u8]) -> Option<Self> {
+        let length = scope.len() + name.len();
+        let mut bytes = [0; Self::ROOM];
+        let (first, rest) = bytes.split_at_mut_checked(scope.len())?;
+        first.copy_from_slice(scope);
+        rest.get_mut(..name.len())?.copy_from_slice(name);
+        Some(Self { bytes, length })
+    }
+}
+
+impl AsRef<[u8]> for Joined {
+    fn as_ref(&self) -> &[u8] {
+        &self.bytes[..self.length]
+    }
 }
 
 pub(crate) fn bytes(bytes: RVec<u8>) -> Bytes {
@@ -160,6 +192,7 @@ pub(crate) fn support(support: &Support) -> AbiSupport {
         ttl_slack_percent: support.ttl_slack.percent_of_ttl,
         min_ttl: nanoseconds(support.min_ttl),
         max_ttl: support.max_ttl.map(nanoseconds).into(),
+        lease_ttl: nanoseconds(support.lease_ttl),
         watch_lag: nanoseconds(support.watch_lag),
         max_value_bytes: support.max_value_bytes as u64,
         max_message_bytes: support.max_message_bytes as u64,
@@ -176,5 +209,29 @@ fn survival(survival: Survival) -> AbiSurvival {
     AbiSurvival {
         what,
         loses: nanoseconds(loses),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn keys_of_any_length_arrive_whole() {
+        let bytes: Vec<u8> = (0..=u8::MAX).collect();
+        for (scope, name) in [
+            (0, 0),
+            (0, 120),
+            (120, 0),
+            (60, 60),
+            (60, 61),
+            (121, 0),
+            (0, 121),
+            (200, 256),
+        ] {
+            let (scope, name) = (&bytes[..scope], &bytes[bytes.len() - name..]);
+            let arrived = key(RSlice::from_slice(scope), RSlice::from_slice(name));
+            assert_eq!(arrived, Key::copied(scope, name));
+        }
     }
 }

@@ -55,7 +55,7 @@ where
 {
     FfiFuture::new(Guarded {
         call,
-        future: ManuallyDrop::new(future),
+        future: Some(ManuallyDrop::new(future)),
     })
 }
 
@@ -131,7 +131,25 @@ impl Outcome for Option<Result<AbiItem>> {
 
 struct Guarded<F> {
     call: Call,
-    future: ManuallyDrop<F>,
+    /// `None` once it is dropped, which happens as soon as it has answered.
+    future: Option<ManuallyDrop<F>>,
+}
+
+impl<F> Guarded<F> {
+    /// Drops the future where it lies. The runtime has been entered.
+    fn finish(self: Pin<&mut Self>) {
+        // SAFETY: nothing is moved out of the pinned future; it is dropped in place.
+        let slot = unsafe { &mut self.get_unchecked_mut().future };
+        let Some(future) = slot.as_mut() else { return };
+        // SAFETY: the slot is emptied below without dropping what lies in it, so this happens once.
+        let outcome = catch_unwind(AssertUnwindSafe(|| unsafe { ManuallyDrop::drop(future) }));
+        *slot = None;
+        if let Err(payload) = outcome {
+            tracing::error!(message = "A call of the plugin panicked when it was let go.");
+            // The payload could panic in its own destructor, so it is never dropped.
+            std::mem::forget(payload);
+        }
+    }
 }
 
 impl<F> Future for Guarded<F>
@@ -141,34 +159,42 @@ where
 {
     type Output = <F::Output as Outcome>::Abi;
 
-    fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
         let call = self.call;
-        // SAFETY: the future is pinned with its owner; it is never moved out, and dropped in place.
-        let future = unsafe { self.map_unchecked_mut(|guarded| &mut *guarded.future) };
         let entered = runtime::enter();
+        // SAFETY: the future is pinned with its owner; it is never moved out, and dropped in place.
+        let slot = unsafe { self.as_mut().map_unchecked_mut(|guarded| &mut guarded.future) };
+        let Some(future) = slot.as_pin_mut() else {
+            // Whoever polls after the answer breaks the rules of futures; there is nothing that could answer.
+            return Poll::Pending;
+        };
+        // SAFETY: `ManuallyDrop` is only a mark; what lies in it is pinned with it.
+        let future = unsafe { future.map_unchecked_mut(|future| &mut **future) };
         let polled = catch_unwind(AssertUnwindSafe(|| future.poll(context)));
-        drop(entered);
-        match polled {
-            Ok(polled) => polled.map(Outcome::into_abi),
+        let answer = match polled {
+            Ok(Poll::Pending) => return Poll::Pending,
+            Ok(Poll::Ready(outcome)) => outcome.into_abi(),
             Err(payload) => {
                 let error = call.panicked(&*payload);
                 discard(payload);
-                Poll::Ready(F::Output::failed(error))
+                F::Output::failed(error)
             }
-        }
+        };
+        // Now, and not when the host lets go: the runtime would have to be entered once more.
+        self.finish();
+        drop(entered);
+        Poll::Ready(answer)
     }
 }
 
 impl<F> Drop for Guarded<F> {
     fn drop(&mut self) {
-        let entered = runtime::enter();
-        let future = &mut self.future;
-        // SAFETY: this is the only place that drops it, where it lies, and `self` is never used again.
-        let outcome = catch_unwind(AssertUnwindSafe(|| unsafe { ManuallyDrop::drop(future) }));
-        drop(entered);
-        if let Err(payload) = outcome {
-            tracing::error!(message = "A call of the plugin panicked when it was given up.");
-            std::mem::forget(payload);
+        if self.future.is_none() {
+            return;
         }
+        let entered = runtime::enter();
+        // SAFETY: `self` is never moved again.
+        unsafe { Pin::new_unchecked(self) }.finish();
+        drop(entered);
     }
 }

@@ -8,6 +8,7 @@ mod guard;
 mod log;
 mod plugin;
 mod runtime;
+mod schema;
 mod slots;
 
 pub use async_trait::async_trait;
@@ -17,4 +18,5 @@ pub use schemars;
 pub use serde;
 pub use serde_json;
 
-pub use plugin::{Diagnostic, Host, Plugin, config_schema};
+pub use plugin::{Diagnostic, Host, Plugin};
+pub use schema::config_schema;

@@ -61,9 +61,3 @@ impl Host {
         &self.plugin_id
     }
 }
-
-/// The schema of the plugin's configuration, as it has to be committed for the export line.
-pub fn config_schema<P: Plugin>() -> String {
-    let schema = schemars::schema_for!(P::Config);
-    format!("{:#}\n", schema.as_value())
-}

@@ -1,6 +1,7 @@
 //! The coordinator itself.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -25,9 +26,12 @@ pub(crate) const LARGEST_BYTES: usize = 8 * 1024 * 1024;
 /// The shortest TTL: tokio's timers tell no shorter times apart.
 pub(crate) const MIN_TTL: Duration = Duration::from_millis(1);
 
+const LEASE_TTL: Duration = Duration::from_secs(30);
+
 /// The coordinator of one node: everything in the memory of this process.
 pub struct SingleNode {
     backend: Backend,
+    node: String,
     gate: Arc<Gate>,
     primitives: Primitives,
 }
@@ -39,6 +43,8 @@ struct Backend {
     topics: Arc<Topics>,
     leases: Arc<Leases>,
     peers: Arc<Peers>,
+    /// How many replicas there have been, so that each gets a name of its own.
+    replicas: Arc<AtomicU64>,
 }
 
 impl SingleNode {
@@ -62,8 +68,10 @@ impl SingleNode {
             watch: Arc::new(MemoryWatch::new(&backend.memory, &gate)),
             presence: Arc::new(MemoryPresence::new(&backend.peers, &gate)),
         };
+        let number = backend.replicas.fetch_add(1, Ordering::Relaxed) + 1;
         Self {
             backend,
+            node: format!("single-node-{number}"),
             gate,
             primitives,
         }
@@ -82,6 +90,10 @@ impl Coordinator for SingleNode {
         "single_node"
     }
 
+    fn node(&self) -> &str {
+        &self.node
+    }
+
     fn support(&self) -> Support {
         let mut support = Support::weakest();
         support.acked_survives_crash = Survival::No;
@@ -92,6 +104,7 @@ impl Coordinator for SingleNode {
         support.ttl_slack = TtlSlack::NONE;
         support.min_ttl = MIN_TTL;
         support.max_ttl = None;
+        support.lease_ttl = LEASE_TTL;
         support.watch_changes = WatchChanges::Every;
         support.watch_sees_expiry = true;
         support.watch_lag = Duration::from_millis(10);

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use futures_util::StreamExt;
 use futures_util::stream;
-use mcpg_cluster::{Connection, ConnectionStream, Coordinator, Primitives, Result, Support};
+use mcpg_plugin_sdk::cluster::{Connection, ConnectionStream, Coordinator, Primitives, Result, Support};
 
 use crate::client::{Client, State};
 use crate::config::Settings;
@@ -18,7 +18,7 @@ use crate::store::Store;
 use crate::watch::RedisWatch;
 
 /// A coordinator on one Redis server.
-pub struct RedisCoordinator {
+pub(crate) struct RedisCoordinator {
     client: Arc<Client>,
     primitives: Primitives,
 }
@@ -29,7 +29,7 @@ impl RedisCoordinator {
     /// # Errors
     /// `Invalid` for certificates that cannot be used, `Denied` for wrong credentials and for a server that evicts
     /// keys, `Unavailable` for a server that is not reached within five seconds.
-    pub async fn open(settings: Settings) -> Result<Self> {
+    pub(crate) async fn open(settings: Settings) -> Result<Self> {
         let client = Client::open(settings).await?;
         let store = |space| Store {
             client: Arc::clone(&client),
@@ -50,6 +50,10 @@ impl RedisCoordinator {
 impl Coordinator for RedisCoordinator {
     fn kind(&self) -> &str {
         "redis"
+    }
+
+    fn node(&self) -> &str {
+        &self.client.settings.node_id
     }
 
     fn support(&self) -> Support {

@@ -1,6 +1,6 @@
 //! The client's errors in the words of the contract.
 
-use mcpg_cluster::{Error, ErrorKind};
+use mcpg_plugin_sdk::cluster::{Error, ErrorKind};
 use redis::{ErrorKind as RedisErrorKind, RedisError, ServerErrorKind};
 
 /// Whether a call changes something, which decides what a missing answer means.

@@ -1,6 +1,6 @@
 //! The gate through which every call of one replica goes until the replica is closed.
 
-use mcpg_cluster::{Error, ErrorKind, Result};
+use mcpg_plugin_sdk::cluster::{Error, ErrorKind, Result};
 use tokio::sync::watch;
 
 pub(crate) struct Gate {

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use async_trait::async_trait;
-use mcpg_cluster::{
+use mcpg_plugin_sdk::cluster::{
     Cursor, Entry, Error, ErrorKind, Expect, Key, KeyValue, NamedEntry, Page, Result, Value, Version,
 };
 

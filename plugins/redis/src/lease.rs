@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use mcpg_cluster::{
+use mcpg_plugin_sdk::cluster::{
     Error, ErrorKind, Grant, Holder, Lease, LeaseRequest, Result, Token, check_length, safety_margin,
 };
 

@@ -2,6 +2,7 @@
 #![doc = include_str!("../README.md")]
 
 mod client;
+mod comparison;
 mod config;
 mod coordinator;
 mod error;
@@ -9,6 +10,7 @@ mod gate;
 mod key_value;
 mod lease;
 mod names;
+mod plugin;
 mod presence;
 mod pubsub;
 mod scripts;
@@ -17,5 +19,7 @@ mod subscriptions;
 mod support;
 mod watch;
 
-pub use config::{ConfigMistakes, Settings, TlsFiles};
-pub use coordinator::RedisCoordinator;
+pub use config::{Config, TlsFiles};
+pub use plugin::RedisPlugin;
+
+mcpg_plugin_sdk::export_plugin!(RedisPlugin, include_str!("../schema.json"));

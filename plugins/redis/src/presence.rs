@@ -7,7 +7,7 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use futures_util::StreamExt;
 use futures_util::stream;
-use mcpg_cluster::{
+use mcpg_plugin_sdk::cluster::{
     Error, ErrorKind, Expect, Membership, NamedEntry, Nonce, PeerEvent, PeerEventStream, PeerId, PeerInfo,
     Presence, Result, Version, WatchEvent,
 };

@@ -6,7 +6,7 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use futures_util::StreamExt;
 use futures_util::stream;
-use mcpg_cluster::{EventStream, PubSub, Result, check_length};
+use mcpg_plugin_sdk::cluster::{EventStream, PubSub, Result, check_length};
 
 use crate::client::Client;
 use crate::error::Effect;

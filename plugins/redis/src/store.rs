@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use mcpg_cluster::{Entry, Error, ErrorKind, Expect, Result, Version, check_length};
+use mcpg_plugin_sdk::cluster::{Entry, Error, ErrorKind, Expect, Result, Version, check_length};
 use redis::Value;
 
 use crate::client::Client;

@@ -4,7 +4,7 @@ use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 
 use bytes::Bytes;
-use mcpg_cluster::Event;
+use mcpg_plugin_sdk::cluster::Event;
 use parking_lot::Mutex;
 use tokio::sync::Notify;
 

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::time::Duration;
 
-use mcpg_cluster::{
+use mcpg_plugin_sdk::cluster::{
     Error, ErrorKind, Result, Support, Survival, TokenSurvival, TtlClock, TtlSlack, WatchChanges,
 };
 use redis::aio::MultiplexedConnection;

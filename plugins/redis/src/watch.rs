@@ -2,22 +2,23 @@
 //!
 //! Nothing waits in a queue for a slow reader: the comparison is made when the reader asks for more.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::VecDeque;
 
 use async_trait::async_trait;
 use bytes::Bytes;
 use futures_util::StreamExt;
 use futures_util::stream;
-use mcpg_cluster::{ErrorKind, NamedEntry, Result, Version, Watch, WatchEvent, WatchStream, check_length};
+use mcpg_plugin_sdk::cluster::{ErrorKind, NamedEntry, Result, Watch, WatchEvent, WatchStream, check_length};
 use tokio::time::{Instant, sleep_until};
 
 use crate::client::Subscription;
+use crate::comparison::{Known, Reading};
 use crate::gate::closed_error;
-use crate::key_value::named_entry;
-use crate::store::{Part, Seen, Store};
+use crate::store::{Part, Store};
 use crate::support::RESYNC_INTERVAL;
 
-const PAGE: usize = 512;
+/// Above the size of scope that watches are meant for, so that one page shows all of it.
+const PAGE: usize = 2048;
 
 pub(crate) struct RedisWatch(pub(crate) Store);
 
@@ -42,7 +43,7 @@ pub(crate) struct Watching {
     scope: Bytes,
     prefix: Bytes,
     hints: Subscription,
-    known: BTreeMap<Bytes, Version>,
+    known: Known,
     /// Entries of this version or below have been seen.
     since: u64,
     /// The connection that `known` was read from.
@@ -63,7 +64,7 @@ impl Watching {
             scope: Bytes::copy_from_slice(scope),
             prefix: Bytes::copy_from_slice(prefix),
             hints,
-            known: BTreeMap::new(),
+            known: Known::default(),
             since: 0,
             generation: 0,
             compare_at: Instant::now(),
@@ -109,50 +110,33 @@ impl Watching {
             self.events.push_back(WatchEvent::Resync(state));
             return Ok(());
         }
-        let (seen, newest) = self.read_since(self.since).await?;
-        let unknown_without_value =
-            |seen: &Seen| seen.value.is_none() && self.known.get(&seen.name) != Some(&seen.version);
-        if seen.iter().any(unknown_without_value) {
+        let reading = self.read_since(self.since).await?;
+        if !self.known.understands(&reading) {
             let state = self.read_all().await?;
             self.events.push_back(WatchEvent::Resync(state));
             return Ok(());
         }
-        self.since = newest;
-        let mut before = std::mem::take(&mut self.known);
-        for entry in seen {
-            let version = entry.version;
-            if before.remove(&entry.name) != Some(version) {
-                self.known.insert(entry.name.clone(), version);
-                self.events.push_back(WatchEvent::Put(named_entry(entry)));
-            } else {
-                self.known.insert(entry.name, version);
-            }
-        }
-        let gone = before.into_keys();
-        self.events.extend(gone.map(|name| WatchEvent::Delete { name }));
+        self.since = reading.newest;
+        self.events.extend(self.known.changes(reading));
         Ok(())
     }
 
     /// Reads the whole state anew.
     async fn read_all(&mut self) -> Result<Vec<NamedEntry>> {
         let generation = self.store.client.generation();
-        let (seen, newest) = self.read_since(0).await?;
+        let reading = self.read_since(0).await?;
         self.generation = generation;
-        self.since = newest;
-        self.known = seen
-            .iter()
-            .map(|entry| (entry.name.clone(), entry.version))
-            .collect();
-        Ok(seen.into_iter().map(named_entry).collect())
+        // What was written to earlier pages meanwhile is above this and follows as changes.
+        self.since = reading.newest;
+        let (known, state) = Known::of(reading);
+        self.known = known;
+        Ok(state)
     }
 
-    /// Reads all pages, with the values that are newer than `since`, and gives the newest version at the start.
-    ///
-    /// What is written while later pages are read is above that version, so the next reading finds it again.
-    async fn read_since(&mut self, since: u64) -> Result<(Vec<Seen>, u64)> {
+    /// Reads all pages, with the values that are newer than `since`.
+    async fn read_since(&mut self, since: u64) -> Result<Reading> {
         self.compare_at = Instant::now() + RESYNC_INTERVAL;
-        let mut all = Vec::new();
-        let mut newest = None;
+        let mut reading: Option<Reading> = None;
         let mut after: Option<Bytes> = None;
         loop {
             let part = Part {
@@ -162,12 +146,16 @@ impl Watching {
                 since,
             };
             let found = self.store.page(&self.scope, &part).await?;
-            let newest = *newest.get_or_insert(found.newest);
-            all.extend(found.entries);
-            match found.next {
-                Some(next) => after = Some(next),
-                None => return Ok((all, newest)),
-            }
+            let next = found.next.clone();
+            let so_far = match reading.take() {
+                None => Reading::first(found),
+                Some(so_far) => so_far.and(found),
+            };
+            let Some(next) = next else {
+                return Ok(so_far);
+            };
+            reading = Some(so_far);
+            after = Some(next);
         }
     }
 }

@@ -24,6 +24,16 @@ pub(crate) async fn kind_is_one_word_of_lower_case_letters(ctx: &Context) -> Out
     ensure_equal("the kind of another replica", &ctx.there().kind(), &kind)
 }
 
+pub(crate) async fn node_is_a_name(ctx: &Context) -> Outcome {
+    for replica in [ctx.here(), ctx.there()] {
+        let node = replica.node();
+        let is_name = (1..=255).contains(&node.len()) && !node.contains(char::is_control);
+        ensure(is_name, format!("the node is {node:?}"))?;
+        ensure_equal("the node at the second call", &replica.node(), &node)?;
+    }
+    Ok(())
+}
+
 pub(crate) async fn support_declares_limits_that_one_can_live_with(ctx: &Context) -> Outcome {
     const LEAST: usize = 64 * 1024;
     let support = ctx.support();
@@ -32,6 +42,17 @@ pub(crate) async fn support_declares_limits_that_one_can_live_with(ctx: &Context
     ensure(support.min_ttl > Duration::ZERO, "the shortest ttl is zero")?;
     let room = support.max_ttl.is_none_or(|max_ttl| max_ttl > support.min_ttl);
     ensure(room, "the longest ttl is not above the shortest")
+}
+
+pub(crate) async fn support_declares_a_lease_ttl_within_its_limits(ctx: &Context) -> Outcome {
+    let support = ctx.support();
+    let ttl = support.lease_ttl;
+    ensure(
+        ttl >= support.min_ttl,
+        format!("{ttl:?} is below the shortest ttl"),
+    )?;
+    let room = support.max_ttl.is_none_or(|max_ttl| ttl <= max_ttl);
+    ensure(room, format!("{ttl:?} is above the longest ttl"))
 }
 
 pub(crate) async fn primitives_work_from_the_start(ctx: &Context) -> Outcome {

@@ -11,7 +11,12 @@ async fn three_mistakes_of_shape_are_found_at_once() {
     let mistakes = mistakes(&config).await;
     let paths: Vec<&str> = mistakes.iter().map(|(path, _)| path.as_str()).collect();
     assert_eq!(paths, ["/deployment", "/sise", "/size"]);
-    assert_eq!(mistakes[1].1, "there is no such key");
+    assert!(
+        mistakes[1]
+            .1
+            .starts_with("there is no such key; known are `deployment`"),
+        "{mistakes:?}"
+    );
     assert!(mistakes[2].1.contains("integer"), "{mistakes:?}");
     let shown = format!("{mistakes:?}");
     assert!(
@@ -30,6 +35,13 @@ async fn three_mistakes_that_only_the_plugin_knows_are_found_at_once() {
     ];
     let expected = expected.map(|(path, message)| (path.to_owned(), message.to_owned()));
     assert_eq!(mistakes(&config).await, expected);
+}
+
+#[tokio::test]
+async fn an_unknown_key_hides_no_mistake_that_only_the_plugin_knows() {
+    let mistakes = mistakes(&json!({"deployment": "", "sise": 3})).await;
+    let paths: Vec<&str> = mistakes.iter().map(|(path, _)| path.as_str()).collect();
+    assert_eq!(paths, ["/sise", "/deployment"]);
 }
 
 #[tokio::test]

@@ -4,24 +4,48 @@ use std::hint::black_box;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use futures_util::FutureExt;
 use mcpg_cluster::{Coordinator, Expect, Key, KeyValue};
 use mcpg_plugin_host::Deadlines;
 use mcpg_single_node::SingleNode;
 use serde_json::json;
 
-use crate::libraries::fixture;
+use crate::libraries::{TRUSTED, fixture};
 
-const ROUNDS: usize = 21;
-const CALLS: u32 = 4000;
+/// Without optimisation only the way is walked, and nothing is judged.
+const ROUNDS: usize = if cfg!(debug_assertions) { 1 } else { 21 };
+const CALLS: u32 = if cfg!(debug_assertions) { 100 } else { 4000 };
 
-/// Far below what a hand-over to another thread and back would add to every call.
-const A_HOP: Duration = Duration::from_micros(10);
+/// The gate that does not depend on time: a trusted plugin answers on the thread that calls, with its first poll.
+#[tokio::test]
+async fn a_trusted_plugin_is_polled_on_the_thread_that_calls() {
+    let here = std::fs::read_link("/proc/thread-self")
+        .unwrap()
+        .display()
+        .to_string();
+    let config = json!({"deployment": "thread", "fault": "calls_tell_their_thread"});
+    for (probation, trusted) in [(0, true), (u32::MAX, false)] {
+        let deadlines = Deadlines { probation, ..TRUSTED };
+        let coordinator = fixture(deadlines).open(&config).await.unwrap();
+        let key = key();
+        let mut get = coordinator.primitives().key_value.get(&key);
+        let answer = get.as_mut().now_or_never();
+        // Another thread may be so quick that its answer is there at the first look too.
+        assert!(answer.is_some() || !trusted, "answered by the first poll");
+        let entry = match answer {
+            Some(answer) => answer,
+            None => get.await,
+        };
+        let polled_on = entry.unwrap().unwrap().value;
+        assert_eq!(polled_on == here, trusted, "{polled_on:?} and {here}");
+    }
+}
 
 #[tokio::test]
-async fn a_get_through_the_library_makes_no_blocking_hop() {
+async fn a_get_through_the_library_costs_at_most_three_in_process() {
     let direct = SingleNode::new();
     let config = json!({"deployment": "cost"});
-    let through = fixture(Deadlines::default()).open(&config).await.unwrap();
+    let through = fixture(TRUSTED).open(&config).await.unwrap();
     let (direct, through) = (prepare(&direct).await, prepare(&*through).await);
     let mut pairs = Vec::new();
     for _ in 0..ROUNDS {
@@ -35,7 +59,7 @@ async fn a_get_through_the_library_makes_no_blocking_hop() {
         median.1,
         ratio(&median)
     );
-    assert!(median.1 < median.0 + A_HOP, "{median:?}");
+    // Without optimisation every layer costs what it does not cost in use.
     if !cfg!(debug_assertions) {
         assert!(ratio(&median) <= 3.0, "{median:?}");
     }

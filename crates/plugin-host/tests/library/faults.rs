@@ -7,7 +7,7 @@ use mcpg_cluster::{Coordinator, Error, ErrorKind, Event, Expect, Key};
 use mcpg_plugin_host::PluginError;
 use serde_json::json;
 
-use crate::libraries::{SHORT, fixture, open_with};
+use crate::libraries::{IMPATIENT, SHORT, fixture, open_with};
 
 #[tokio::test]
 async fn an_error_keeps_its_kind_message_and_context() {
@@ -50,6 +50,58 @@ async fn a_hang_costs_its_own_call_only() {
     assert_eq!(error.kind(), ErrorKind::Indeterminate);
     assert!(error.to_string().contains("did not answer in time"), "{error}");
     assert!(began.elapsed() >= SHORT.call);
+}
+
+#[tokio::test]
+async fn hm_9_a_blocked_thread_is_one_of_the_plugins_own() {
+    let coordinator = open_with("calls_block").await;
+    let began = Instant::now();
+    // More calls than the plugin has threads, on a runtime that has one.
+    let calls = (0..20).map(|_| put(&*coordinator, "ill"));
+    let outcomes = tokio::time::timeout(SHORT.call * 10, futures_util::future::join_all(calls)).await;
+    for outcome in outcomes.unwrap() {
+        let error = outcome.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Indeterminate);
+        assert!(error.to_string().contains("did not answer in time"), "{error}");
+    }
+    assert!(began.elapsed() < SHORT.call * 10, "{:?}", began.elapsed());
+}
+
+#[tokio::test]
+async fn hm_9_a_stream_that_ends_without_an_error_is_noticed() {
+    let coordinator = open_with("streams_end").await;
+    let mut events = coordinator.primitives().pubsub.subscribe(b"topic").await.unwrap();
+    assert_eq!(events.next().await.unwrap().unwrap(), Event::Gap);
+    let error = events.next().await.unwrap().unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Unavailable);
+    assert!(error.to_string().contains("ended"), "{error}");
+    assert!(events.next().await.is_none());
+}
+
+#[tokio::test]
+async fn hm_9_opening_that_hangs_or_blocks_ends_at_its_deadline() {
+    for fault in ["open_hangs", "open_blocks"] {
+        let config = json!({"deployment": fault, "fault": fault});
+        let opened = fixture(IMPATIENT).open(&config).await;
+        let error = opened.err().unwrap();
+        assert!(matches!(error, PluginError::Late { call: "open", .. }), "{error}");
+    }
+    let config = json!({"deployment": "x", "fault": "support_blocks"});
+    let error = fixture(IMPATIENT).open(&config).await.err().unwrap();
+    assert!(
+        error.to_string().contains("in time") || matches!(error, PluginError::Late { .. }),
+        "{error}"
+    );
+}
+
+#[tokio::test]
+async fn hm_9_validating_that_blocks_ends_at_its_deadline() {
+    let config = json!({"deployment": "x", "fault": "validate_blocks"});
+    let error = fixture(IMPATIENT).validate(&config).await.unwrap_err();
+    assert!(
+        matches!(error, PluginError::Late { call: "validate", .. }),
+        "{error}"
+    );
 }
 
 #[tokio::test]
@@ -97,6 +149,7 @@ async fn opening_that_fails_says_why() {
         ),
         ("open_panics", "panic: asked to panic in open"),
         ("kind_is_garbage", "its coordinator \"No Kind!\""),
+        ("node_is_garbage", "its node \"a\\nb\" is no name"),
         ("support_is_garbage", "values of 0 and messages"),
         ("support_panics", "panic: asked to panic in support"),
     ] {

@@ -59,11 +59,25 @@ pub(crate) const SHORT: Deadlines = Deadlines {
     validate: Duration::from_secs(10),
     open: Duration::from_secs(10),
     call: Duration::from_millis(300),
+    probation: 1000,
 };
 
 pub(crate) fn fixture(deadlines: Deadlines) -> Plugin {
     Plugin::load(&LIBRARIES.fixture, deadlines).unwrap()
 }
+
+/// Deadlines that are meant to pass.
+pub(crate) const IMPATIENT: Deadlines = Deadlines {
+    validate: Duration::from_millis(300),
+    open: Duration::from_millis(300),
+    ..SHORT
+};
+
+/// Deadlines with a plugin that is polled on the threads of the callers from the start.
+pub(crate) const TRUSTED: Deadlines = Deadlines {
+    probation: 0,
+    ..SHORT
+};
 
 /// The fixture with a fault.
 pub(crate) async fn open_with(fault: &str) -> Arc<dyn Coordinator> {

@@ -5,13 +5,13 @@ use std::sync::Arc;
 use futures_util::StreamExt;
 use mcpg_cluster::{Connection, Coordinator, Primitives};
 use mcpg_plugin_abi::{
-    AbiCoordinator, AbiItem, AbiResult, AbiSupport, Answer, CoordinatorTrait, CoordinatorTrait_TO, RString,
-    StreamObject, TD_Opaque,
+    AbiCoordinator, AbiItem, AbiSupport, Answer, CoordinatorTrait, CoordinatorTrait_TO, StreamObject,
+    TD_Opaque,
 };
 
 use super::{key_value, lease, presence, pubsub, stream, watch};
 use crate::convert;
-use crate::guard::{Call, Held, future, run};
+use crate::guard::{Call, Held, future};
 
 /// Makes a coordinator cross the border.
 pub(crate) fn export(coordinator: Arc<dyn Coordinator>) -> AbiCoordinator {
@@ -23,6 +23,8 @@ pub(crate) fn export(coordinator: Arc<dyn Coordinator>) -> AbiCoordinator {
         presence,
     } = coordinator.primitives().clone();
     AbiCoordinator {
+        kind: coordinator.kind().into(),
+        node: coordinator.node().into(),
         coordinator: CoordinatorTrait_TO::from_value(Bridge(Held::new(coordinator)), TD_Opaque),
         key_value: key_value::object(key_value),
         pubsub: pubsub::object(pubsub),
@@ -35,17 +37,17 @@ pub(crate) fn export(coordinator: Arc<dyn Coordinator>) -> AbiCoordinator {
 struct Bridge(Held<Arc<dyn Coordinator>>);
 
 impl CoordinatorTrait for Bridge {
-    fn kind(&self) -> AbiResult<RString> {
-        run(Call::Read("kind"), || Ok(self.0.kind().into()))
+    fn support(&self) -> Answer<AbiSupport> {
+        let coordinator = Arc::clone(&self.0);
+        future(Call::Read("support"), async move {
+            Ok(convert::support(&coordinator.support()))
+        })
     }
 
-    fn support(&self) -> AbiResult<AbiSupport> {
-        run(Call::Read("support"), || Ok(convert::support(&self.0.support())))
-    }
-
-    fn connection(&self) -> AbiResult<StreamObject> {
-        run(Call::Read("connection"), || {
-            let states = self.0.connection().map(|state| {
+    fn connection(&self) -> Answer<StreamObject> {
+        let coordinator = Arc::clone(&self.0);
+        future(Call::Read("connection"), async move {
+            let states = coordinator.connection().map(|state| {
                 Ok(match state {
                     Connection::Up(number) => AbiItem::Up(number),
                     Connection::Down => AbiItem::Down,

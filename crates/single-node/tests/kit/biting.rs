@@ -48,6 +48,10 @@ bites! {
     a_renewal_without_token_is_found: RenewIgnoresTheToken, renew_with_an_older_token_is_refused, "should fail as not held";
     an_ignored_nonce_is_found: NonceIsIgnored, acquire_repeated_with_its_nonce_returns_the_same_token, "is not granted";
     a_watch_that_loses_a_change_is_found: WatchLosesTheChangesWhileItStarts, watch_loses_nothing_between_snapshot_and_changes, "nothing within";
+    a_watch_in_order_of_names_is_found: WatchTellsInOrderOfNames, watch_keeps_the_order_of_writes, "was told after a younger change";
+    a_watch_that_tells_deletes_late_is_found: WatchTellsDeletesLast, watch_keeps_the_order_of_writes, "was told before an older change";
+    a_lease_ttl_below_the_shortest_is_found: LeaseTtlIsTooShort, support_declares_a_lease_ttl_within_its_limits, "below the shortest";
+    a_node_without_a_name_is_found: NodeHasNoName, node_is_a_name, "the node is";
     a_watch_without_expiries_is_found: WatchShowsNoExpiry, watch_gives_an_expiry_as_a_delete, "nothing within";
     a_subscription_that_is_not_live_is_found: SubscribeReturnsEarly, subscribe_returns_when_it_is_live, "nothing within";
     a_concealed_gap_is_found: SlowSubscriberHearsOfNoGap, subscriber_that_is_slow_gets_a_gap, "without a gap";

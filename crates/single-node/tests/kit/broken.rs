@@ -35,6 +35,10 @@ pub(crate) enum Fault {
     NonceIsIgnored,
     WatchLosesTheChangesWhileItStarts,
     WatchShowsNoExpiry,
+    WatchTellsInOrderOfNames,
+    WatchTellsDeletesLast,
+    LeaseTtlIsTooShort,
+    NodeHasNoName,
     SubscribeReturnsEarly,
     SlowSubscriberHearsOfNoGap,
     LeaveLooksLikeACrash,
@@ -110,8 +114,19 @@ impl Coordinator for Broken {
         "broken"
     }
 
+    fn node(&self) -> &str {
+        match self.fault {
+            Fault::NodeHasNoName => "",
+            _ => self.inner.node(),
+        }
+    }
+
     fn support(&self) -> Support {
-        self.inner.support()
+        let mut support = self.inner.support();
+        if self.fault == Fault::LeaseTtlIsTooShort {
+            support.lease_ttl = support.min_ttl / 2;
+        }
+        support
     }
 
     fn primitives(&self) -> &Primitives {

@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use mcpg_cluster::{Coordinator, Result};
 use mcpg_conformance::{Backend, conformance_tests};
+use mcpg_plugin_sdk::cluster::{Coordinator, Result};
 
 use crate::server::{Server, shared};
 
@@ -25,7 +25,7 @@ impl Deployment {
 #[async_trait]
 impl Backend for Deployment {
     async fn open(&self) -> Result<Arc<dyn Coordinator>> {
-        Ok(Arc::new(self.server.open(&self.prefix).await?))
+        self.server.open(&self.prefix).await
     }
 }
 

@@ -4,14 +4,13 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use futures_util::StreamExt;
-use mcpg_cluster::{Coordinator, Event, Expect, Key, LeaseRequest, PeerId, PeerInfo, WatchEvent};
-use mcpg_cluster_redis::{RedisCoordinator, Settings};
+use mcpg_plugin_sdk::cluster::{Event, Expect, Key, LeaseRequest, PeerId, PeerInfo, WatchEvent};
 use serde_json::json;
 
-use crate::server::{Server, shared};
+use crate::server::{Server, open_with, shared};
 
 #[tokio::test]
-async fn two_prefixes_on_one_server_do_not_see_each_other() {
+async fn an_16_two_prefixes_on_one_server_do_not_list_watch_receive_or_delete_each_others() {
     let server = shared();
     let prefix = Server::fresh_prefix();
     let one = server.open(&prefix).await.unwrap();
@@ -40,6 +39,13 @@ async fn two_prefixes_on_one_server_do_not_see_each_other() {
     assert!(page.entries.is_empty());
     assert_eq!(there.lease.holder(b"lease").await.unwrap(), None);
     assert!(there.presence.peers().await.unwrap().is_empty());
+    there.key_value.delete(&key, Expect::Any).await.unwrap();
+    let kept = here.key_value.get(&key).await.unwrap();
+    assert_eq!(kept.unwrap().value, "here", "a delete under the other prefix");
+    let token = here.lease.holder(b"lease").await.unwrap().unwrap().token;
+    there.lease.release(b"lease", token).await.unwrap();
+    let held = here.lease.holder(b"lease").await.unwrap();
+    assert!(held.is_some(), "a release under the other prefix");
     there.pubsub.publish(b"topic", "there".into()).await.unwrap();
     assert_eq!(
         messages.next().await.unwrap().unwrap(),
@@ -60,15 +66,59 @@ async fn two_prefixes_on_one_server_do_not_see_each_other() {
 }
 
 #[tokio::test]
+async fn hm_10_hostile_names_neither_collide_nor_leave_the_prefix() {
+    let server = Server::start();
+    let coordinator = server.open("p*:").await.unwrap();
+    let key_value = &coordinator.primitives().key_value;
+    let long = vec![b'x'; 10 * 1024];
+    let parts: [&[u8]; 9] = [
+        b"",
+        b"/",
+        b"*",
+        b"> :.",
+        b"\0",
+        b"\xff\xfe",
+        b"}{",
+        b"\r\nDEL p*:",
+        &long,
+    ];
+    let keys: Vec<Key> = parts
+        .iter()
+        .flat_map(|scope| parts.iter().map(move |name| Key::copied(scope, name)))
+        .collect();
+    for (number, key) in keys.iter().enumerate() {
+        let value = Bytes::from(number.to_string());
+        key_value.put(key, value, Expect::Absent, None).await.unwrap();
+    }
+    for (number, key) in keys.iter().enumerate() {
+        let entry = key_value.get(key).await.unwrap().unwrap();
+        assert_eq!(entry.value, number.to_string(), "{key}");
+    }
+    for scope in parts {
+        let page = key_value.list(scope, b"", None, 100).await.unwrap();
+        assert_eq!(page.entries.len(), parts.len(), "{}", scope.escape_ascii());
+    }
+    let redis::Value::Array(written) = server.command(&["KEYS", "*"]) else {
+        panic!("no list of keys");
+    };
+    // One for each entry, one index for each scope, and the counter.
+    assert_eq!(written.len(), keys.len() + parts.len() + 1);
+    for key in written {
+        let redis::Value::BulkString(key) = key else {
+            panic!("no key");
+        };
+        assert!(key.starts_with(b"p*:{p*:}"), "{}", key.escape_ascii());
+    }
+}
+
+#[tokio::test]
 async fn two_databases_of_one_server_do_not_hear_each_other() {
     let server = shared();
     let prefix = Server::fresh_prefix();
     let open = async |database: &str| {
         let url = format!("{}/{database}", server.url(""));
         let settings = json!({ "url": url, "key_prefix": prefix });
-        RedisCoordinator::open(Settings::from_json(&settings).unwrap())
-            .await
-            .unwrap()
+        open_with(&settings).await.unwrap()
     };
     let (one, other) = (open("1").await, open("2").await);
     let mut messages = other.primitives().pubsub.subscribe(b"topic").await.unwrap();

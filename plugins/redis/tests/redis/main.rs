@@ -5,7 +5,10 @@
 mod configured;
 mod conformance;
 mod isolation;
+mod library;
+mod order;
 mod outage;
 mod presence;
+mod schema;
 mod server;
 mod tls;

@@ -3,15 +3,16 @@
 use std::time::Duration;
 
 use futures_util::StreamExt;
-use mcpg_cluster::{Connection, Coordinator, ErrorKind, Event, Expect, Key, LeaseRequest, WatchEvent};
-use mcpg_cluster_redis::RedisCoordinator;
+use mcpg_plugin_sdk::cluster::{
+    Connection, Coordinator, ErrorKind, Event, Expect, Key, LeaseRequest, WatchEvent,
+};
 use tokio::time::{Instant, sleep, timeout};
 
 use crate::server::Server;
 
 const PATIENCE: Duration = Duration::from_secs(30);
 
-async fn until_up(coordinator: &RedisCoordinator, generation: u64) {
+async fn until_up(coordinator: &dyn Coordinator, generation: u64) {
     let mut states = coordinator.connection();
     let up = async {
         while let Some(state) = states.next().await {
@@ -57,7 +58,7 @@ async fn a_killed_server_is_unavailable_and_followed_when_it_is_back() {
     assert_eq!(refused.unwrap_err().kind(), ErrorKind::Unavailable);
 
     server.restart();
-    until_up(&coordinator, 2).await;
+    until_up(&*coordinator, 2).await;
     assert_eq!(
         timeout(PATIENCE, messages.next())
             .await
@@ -94,7 +95,7 @@ async fn tokens_grow_although_the_server_lost_its_memory() {
     let first = lease.acquire(&request).await.unwrap().unwrap();
     server.kill();
     server.restart();
-    until_up(&coordinator, 2).await;
+    until_up(&*coordinator, 2).await;
     let successor = LeaseRequest::new("lease", "b", Duration::from_secs(60)).unwrap();
     let second = lease.acquire(&successor).await.unwrap().unwrap();
     assert!(second.token > first.token);

@@ -4,12 +4,11 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use futures_util::StreamExt;
-use mcpg_cluster::{Coordinator, PeerEvent, PeerId, PeerInfo};
-use mcpg_cluster_redis::{RedisCoordinator, Settings};
+use mcpg_plugin_sdk::cluster::{PeerEvent, PeerId, PeerInfo};
 use serde_json::json;
 use tokio::time::timeout;
 
-use crate::server::{Server, shared};
+use crate::server::{Server, open_with, shared};
 
 const PATIENCE: Duration = Duration::from_secs(30);
 
@@ -46,9 +45,7 @@ async fn a_peer_outlives_its_ttl_and_comes_back_after_its_entry_was_lost() {
     let settings = json!({
         "url": server.url(""), "key_prefix": "p:", "peer_ttl_ms": 1500, "peer_refresh_interval_ms": 50,
     });
-    let coordinator = RedisCoordinator::open(Settings::from_json(&settings).unwrap())
-        .await
-        .unwrap();
+    let coordinator = open_with(&settings).await.unwrap();
     let presence = &coordinator.primitives().presence;
     let stay = presence.join(peer("a")).await.unwrap();
     let mut events = presence.peer_events().await.unwrap();

@@ -5,9 +5,10 @@ use std::process::{Child, Command, Stdio};
 use std::sync::{Arc, Mutex, Weak};
 use std::time::{Duration, Instant};
 
-use mcpg_cluster::{Nonce, Result};
-use mcpg_cluster_redis::{RedisCoordinator, Settings};
-use serde_json::json;
+use mcpg_cluster_redis::RedisPlugin;
+use mcpg_plugin_sdk::cluster::{Coordinator, Nonce, Result};
+use mcpg_plugin_sdk::{Host, Plugin};
+use serde_json::{Value, json};
 use tempfile::TempDir;
 
 const INSTALL: &str =
@@ -103,12 +104,12 @@ impl Server {
         format!("redis://{credentials}127.0.0.1:{}", self.port)
     }
 
-    pub(crate) fn settings(&self, prefix: &str) -> Settings {
-        Settings::from_json(&json!({ "url": self.url(""), "key_prefix": prefix })).unwrap()
+    pub(crate) fn settings(&self, prefix: &str) -> Value {
+        json!({ "url": self.url(""), "key_prefix": prefix })
     }
 
-    pub(crate) async fn open(&self, prefix: &str) -> Result<RedisCoordinator> {
-        RedisCoordinator::open(self.settings(prefix)).await
+    pub(crate) async fn open(&self, prefix: &str) -> Result<Arc<dyn Coordinator>> {
+        open_with(&self.settings(prefix)).await
     }
 
     pub(crate) fn fresh_prefix() -> String {
@@ -125,6 +126,12 @@ impl Drop for Server {
         let _ = process.kill();
         let _ = process.wait();
     }
+}
+
+/// Opens a coordinator with the keys of a `cluster` block.
+pub(crate) async fn open_with(settings: &Value) -> Result<Arc<dyn Coordinator>> {
+    let config = serde_json::from_value(settings.clone()).unwrap();
+    RedisPlugin::open(config, Host::for_kind("redis")).await
 }
 
 /// The server of all tests that run at the same time and leave it alone; the last one of them stops it.

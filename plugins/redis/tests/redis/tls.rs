@@ -2,12 +2,12 @@
 
 use std::path::Path;
 use std::process::Command;
+use std::sync::Arc;
 
-use mcpg_cluster::{Coordinator, Error, ErrorKind, Expect, Key};
-use mcpg_cluster_redis::{RedisCoordinator, Settings};
+use mcpg_plugin_sdk::cluster::{Coordinator, Error, ErrorKind, Expect, Key};
 use serde_json::{Value, json};
 
-use crate::server::Server;
+use crate::server::{Server, open_with};
 
 /// Makes an authority and, signed by it, a certificate for 127.0.0.1 that serves both ends.
 fn certificates(folder: &Path) {
@@ -29,10 +29,10 @@ openssl req -x509 -newkey rsa:2048 -nodes -days 2 -subj /CN=stranger -keyout str
     );
 }
 
-async fn open(server: &Server, tls: Value) -> Result<RedisCoordinator, Error> {
+async fn open(server: &Server, tls: Value) -> Result<Arc<dyn Coordinator>, Error> {
     let url = format!("rediss://127.0.0.1:{}", server.port);
     let settings = json!({ "url": url, "tls": tls });
-    RedisCoordinator::open(Settings::from_json(&settings).unwrap()).await
+    open_with(&settings).await
 }
 
 #[tokio::test]

@@ -66,9 +66,26 @@ impl Watch for BrokenWatch {
                 };
                 Ok(events.filter(is_shown).boxed())
             }
+            Fault::WatchTellsInOrderOfNames => Ok(compared(events, |change| match change {
+                WatchEvent::Put(named) => named.name.clone(),
+                WatchEvent::Delete { name } => name.clone(),
+                _ => Bytes::new(),
+            })),
+            Fault::WatchTellsDeletesLast => Ok(compared(events, |change| {
+                matches!(change, WatchEvent::Delete { .. })
+            })),
             _ => Ok(events),
         }
     }
+}
+
+/// The changes that were found at once, in another order.
+fn compared<O: Ord + 'static>(events: WatchStream, order: fn(&WatchEvent) -> O) -> WatchStream {
+    let comparisons = events.ready_chunks(1000).map(move |mut changes| {
+        changes.sort_by_key(|change| change.as_ref().ok().map(order));
+        futures_util::stream::iter(changes)
+    });
+    comparisons.flatten().boxed()
 }
 
 pub(crate) struct BrokenPresence {
