@@ -1,8 +1,25 @@
 #![forbid(unsafe_code)]
 #![doc = include_str!("../README.md")]
 
+pub mod calls;
+pub mod fleet;
+pub mod incarnation;
+pub mod leader;
 pub mod mac;
+pub mod mailbox;
+pub mod node_topic;
+pub mod owner;
+pub mod replica;
 pub mod sessions;
 pub mod store;
+pub mod sweeper;
+pub mod view;
 
 mod random;
+#[cfg(test)]
+mod testing;
+mod timing;
+mod weakness;
+
+#[cfg(test)]
+mod simulation;

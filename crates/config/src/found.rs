@@ -4,7 +4,7 @@ use crate::path::Path;
 use crate::tree::{Content, Node};
 
 /// Blocks whose values may be credentials.
-const SECRET_BLOCKS: [&str; 2] = ["headers", "cluster"];
+const SECRET_BLOCKS: [&str; 3] = ["headers", "cluster", "config"];
 
 /// The longest text that is shown whole.
 const LONGEST: usize = 80;
@@ -12,6 +12,7 @@ const LONGEST: usize = 80;
 /// Describes a value for a message.
 pub(crate) fn describe(path: &Path, node: &Node) -> String {
     let secret = SECRET_BLOCKS.iter().any(|block| path.contains_key(block));
+    let secret = secret && *path != Path::of_keys("cluster.kind");
     match &node.content {
         Content::Null => "nothing".to_owned(),
         Content::List(items) => format!("a list of {}", items.len()),

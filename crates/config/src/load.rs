@@ -5,6 +5,7 @@ use crate::environment::Environment;
 use crate::mistakes::{Mistake, Mistakes};
 use crate::origin::Origin;
 use crate::path::Path;
+use crate::places::Places;
 use crate::raw::RawConfig;
 use crate::report::{Diagnostic, DiagnosticCode, Report};
 use crate::source::Source;
@@ -23,6 +24,8 @@ pub struct Loaded {
     pub warnings: Vec<Diagnostic>,
     /// The layers, as in `base.yaml + production.yaml`.
     pub label: String,
+    /// Where every key stands.
+    pub places: Places,
 }
 
 /// The schema and what checks against it; both are the same for every load.
@@ -47,18 +50,19 @@ pub fn load(sources: &[Source], environment: &Environment) -> Result<Loaded, Rep
     let label = labels.join(" + ");
     let mut mistakes = Mistakes::default();
     let (config, origins) = match layers::read(sources, &mut mistakes) {
-        Some((tree, mut origins)) => {
-            let config = judge(tree, &mut origins, environment, &mut mistakes);
-            (config, origins)
+        Some((mut tree, mut origins)) => {
+            let config = judge(&mut tree, &mut origins, environment, &mut mistakes);
+            (config.map(|config| (config, tree)), origins)
         }
         None => (None, Origin::layers(sources)),
     };
     let (found, warnings) = mistakes.into_diagnostics(&origins);
     match config {
-        Some(config) if found.is_empty() => Ok(Loaded {
+        Some((config, tree)) if found.is_empty() => Ok(Loaded {
             config,
             warnings,
             label,
+            places: Places::new(tree, origins),
         }),
         _ => Err(Report {
             label,
@@ -69,16 +73,16 @@ pub fn load(sources: &[Source], environment: &Environment) -> Result<Loaded, Rep
 }
 
 fn judge(
-    mut tree: Node,
+    tree: &mut Node,
     origins: &mut Vec<Origin>,
     environment: &Environment,
     mistakes: &mut Mistakes,
 ) -> Option<AppConfig> {
     let Checked { schema, validator } = &*CHECKED;
-    overrides::apply(&mut tree, origins, environment, schema, mistakes);
-    interpolate::apply(&mut tree, environment, mistakes);
-    normalize::apply(&mut tree, schema);
-    check::apply(&mut tree, schema, validator, mistakes);
+    overrides::apply(tree, origins, environment, schema, mistakes);
+    interpolate::apply(tree, environment, mistakes);
+    normalize::apply(tree, schema);
+    check::apply(tree, schema, validator, mistakes);
     let raw: RawConfig = match serde_json::from_value(tree.to_json()) {
         Ok(raw) => raw,
         Err(error) => {
@@ -93,5 +97,5 @@ fn judge(
             return None;
         }
     };
-    validate::apply(raw, &tree, origins, mistakes)
+    validate::apply(raw, tree, origins, mistakes)
 }

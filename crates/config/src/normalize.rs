@@ -51,10 +51,15 @@ fn normalize(node: &mut Node, shape: &Shape<'_>) {
 
 /// Tells whether a text is one `${env.NAME}` and nothing else, where the schema wants no text.
 fn is_untyped_variable(node: &Node, shape: &Shape<'_>) -> bool {
+    is_whole_variable(node) && !shape.allows_type("string")
+}
+
+/// Tells whether a text is one `${env.NAME}` and nothing else.
+pub(crate) fn is_whole_variable(node: &Node) -> bool {
     let whole = |template: &String| {
         template.starts_with("${env.") && template.find('}').is_some_and(|end| end + 1 == template.len())
     };
-    node.written.as_ref().is_some_and(whole) && !shape.allows_type("string")
+    node.written.as_ref().is_some_and(whole)
 }
 
 fn whole(number: &Number) -> Option<Number> {

@@ -113,7 +113,7 @@ mod tests {
         let block_of = |key, block: &Path| block_of(key, block, &schema);
         let federation = Path::of_keys("mcp.federations").index(3);
         assert_eq!(
-            block_of("bind_address", &Path::of_keys("gateway")).as_deref(),
+            block_of("mcp_path", &Path::of_keys("gateway")).as_deref(),
             Some("gateway.server")
         );
         assert_eq!(

@@ -22,6 +22,8 @@ pub(crate) enum CallError {
     Answered(Box<RawValue>),
     /// The gateway itself ends the call with this error.
     Failed(ErrorObject),
+    /// The coordinator could not be reached before anything was sent to an executor: the client may try again.
+    NotStarted(String),
 }
 
 impl From<ErrorObject> for CallError {

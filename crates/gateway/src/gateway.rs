@@ -4,7 +4,10 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use mcpg_capabilities::calls::Calls;
+use mcpg_capabilities::fleet::Fleet;
 use mcpg_capabilities::mac::MacKey;
+use mcpg_capabilities::mailbox::{MailHandler, Mailbox};
 use mcpg_capabilities::sessions::Sessions;
 use mcpg_config::app::{AppConfig, Federation};
 use tokio_util::sync::CancellationToken;
@@ -14,7 +17,7 @@ use crate::backends::OwnBindings;
 use crate::boot_error::BootError;
 use crate::http::{Frontend, FrontendSettings, Listener, Listening};
 use crate::mint::Mint;
-use crate::router::{Kind, Router, RouterSettings};
+use crate::router::{Kind, Mail, Router, RouterSettings};
 use crate::upstream::{Settings, Upstream};
 
 /// How long boot waits for upstreams that neither answer nor refuse; they are served as soon as they come.
@@ -23,18 +26,23 @@ const FIRST_LOOK: Duration = Duration::from_secs(10);
 /// What the gateway needs besides its configuration.
 #[derive(Debug)]
 pub struct Parts {
+    /// This replica's place in the fleet.
+    pub fleet: Arc<Fleet>,
     /// The directory of client sessions.
     pub sessions: Arc<Sessions>,
+    /// The calls, as far as other replicas need to know of them.
+    pub calls: Calls,
+    /// The way to other replicas.
+    pub mailbox: Mailbox,
     /// The deployment's key for authenticated ids.
     pub mac: MacKey,
-    /// A name for this boot that no other replica and no other boot has.
-    pub boot_id: String,
 }
 
 /// A gateway that serves.
 pub struct Gateway {
     address: SocketAddr,
     router: Arc<Router>,
+    fleet: Arc<Fleet>,
     listening: Listening,
     stop_accepting: CancellationToken,
     stop_upstreams: CancellationToken,
@@ -76,7 +84,7 @@ impl Gateway {
         let address = listener
             .address()
             .map_err(|error| BootError::bind(&server.bind_address, &error))?;
-        let mint = Mint::new(parts.boot_id);
+        let mint = Mint::new(parts.fleet.replica().boot().as_str());
         let stop_upstreams = CancellationToken::new();
         let members = config
             .mcp
@@ -88,9 +96,12 @@ impl Gateway {
             own: OwnBindings::new(config.mcp.capabilities),
             members,
             sessions: parts.sessions,
+            fleet: Arc::clone(&parts.fleet),
+            calls: parts.calls,
+            mailbox: parts.mailbox,
             mac: parts.mac,
-            mint,
             request_timeout: server.request_timeout,
+            upgrade_after: server.upgrade_after,
             question_timeout: server.session_idle_timeout.max(server.request_timeout),
             stop: stop_upstreams.clone(),
         });
@@ -110,6 +121,7 @@ impl Gateway {
         Ok(Self {
             address,
             router,
+            fleet: parts.fleet,
             listening,
             stop_accepting,
             stop_upstreams,
@@ -120,6 +132,12 @@ impl Gateway {
     /// The address that clients reach.
     pub fn address(&self) -> SocketAddr {
         self.address
+    }
+
+    /// What is to be done with the mail of this replica.
+    pub fn mail_handler(&self) -> Arc<dyn MailHandler> {
+        let view = Arc::clone(self.fleet.view());
+        Arc::new(Mail::new(Arc::clone(&self.router), view))
     }
 
     /// What clients can list at the moment.

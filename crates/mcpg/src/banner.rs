@@ -1,6 +1,7 @@
 //! What the program says when it serves.
 
 use std::io::Write as _;
+use std::net::SocketAddr;
 
 use mcpg_gateway::{Gateway, Offered};
 
@@ -8,7 +9,7 @@ use mcpg_gateway::{Gateway, Offered};
 const TRY_BODY: &str = r#"{"jsonrpc":"2.0","id":1,"method":"tools/list","params":{"_meta":{"io.modelcontextprotocol/protocolVersion":"2026-07-28","io.modelcontextprotocol/clientCapabilities":{}}}}"#;
 
 /// Says on standard output where the gateway listens, what it offers, and how to try it.
-pub(crate) fn print(gateway: &Gateway, path: &str, label: &str) {
+pub(crate) fn print(gateway: &Gateway, path: &str, label: &str, admin: Option<SocketAddr>) {
     let address = gateway.address();
     let url = format!("http://{address}{path}");
     let Offered {
@@ -23,15 +24,17 @@ pub(crate) fn print(gateway: &Gateway, path: &str, label: &str) {
         count(resources, "resource"),
         count(resource_templates, "resource template"),
     ];
+    let admin = admin.map(|address| format!("  operators http://{address}/ready\n"));
     let text = format!(
         "mcpg {version} serves {label}\n  \
-         listens   {url}\n  \
+         listens   {url}\n{admin}  \
          offers    {offered}\n  \
          try it    curl -s {url} -H 'content-type: application/json' \
          -H 'accept: application/json, text/event-stream' -H 'mcp-protocol-version: 2026-07-28' \
          -H 'mcp-method: tools/list' -d '{TRY_BODY}'\n",
         version = env!("CARGO_PKG_VERSION"),
         offered = offered.join(", "),
+        admin = admin.unwrap_or_default(),
     );
     // A closed standard output is no reason not to serve.
     let _ = std::io::stdout().lock().write_all(text.as_bytes());

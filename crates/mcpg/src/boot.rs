@@ -1,20 +1,18 @@
 //! Puts everything together, runs it, and stops it in order.
 
-use std::sync::Arc;
-
-use mcpg_capabilities::mac::MacKey;
-use mcpg_capabilities::sessions::{Sessions, SessionsConfig};
-use mcpg_cluster::{Coordinator, Nonce};
-use mcpg_config::app::{AppConfig, Cluster};
-use mcpg_config::{Environment, Loaded};
-use mcpg_gateway::{Gateway, Parts};
-use mcpg_single_node::SingleNode;
+use mcpg_config::app::AppConfig;
+use mcpg_config::{Environment, Loaded, Places};
+use mcpg_gateway::Gateway;
 use tracing::{info, warn};
 
+use crate::admin::{Admin, Serving};
 use crate::banner;
 use crate::command_line::CommandLine;
+use crate::coordinator;
 use crate::failure::Failure;
 use crate::logging;
+use crate::member::Member;
+use crate::readiness::{self, Readiness, Reason};
 use crate::signals::Signals;
 
 /// Runs the gateway until it is told to stop.
@@ -25,6 +23,7 @@ pub(crate) fn run(command_line: &CommandLine) -> Result<(), Failure> {
         config,
         warnings,
         label,
+        places,
     } = mcpg_config::load(&sources, &environment)?;
     logging::start(&config.observability.logs);
     for warning in warnings {
@@ -39,14 +38,17 @@ pub(crate) fn run(command_line: &CommandLine) -> Result<(), Failure> {
                 "free some resources",
             )
         })?;
-    let outcome = runtime.block_on(serve(config, &label));
+    let outcome = runtime.block_on(serve(config, &places, &label));
     // Whatever is still running had its time.
     runtime.shutdown_background();
     outcome
 }
 
-async fn serve(config: AppConfig, label: &str) -> Result<(), Failure> {
-    let coordinator = coordinator(&config.cluster)?;
+async fn serve(config: AppConfig, places: &Places, label: &str) -> Result<(), Failure> {
+    let readiness = Readiness::starting();
+    let admin = Admin::bind(&config.gateway.admin).await?;
+    let admin = admin.map(|admin| admin.serve(readiness.clone()));
+    let coordinator = coordinator::choose(&config, places, label).await?;
     let mut signals = Signals::listen().map_err(|error| {
         Failure::boot(
             &format!("signals cannot be caught: {error}"),
@@ -54,61 +56,34 @@ async fn serve(config: AppConfig, label: &str) -> Result<(), Failure> {
         )
     })?;
     let path = config.gateway.server.mcp_path.clone();
-    let parts = parts(coordinator.as_ref(), &config).await?;
-    let gateway = tokio::select! {
-        started = Gateway::start(config, parts) => started?,
+    let mut member = tokio::select! {
+        joined = Member::join(&coordinator, &config) => joined?,
         () = signals.next() => return Ok(()),
     };
-    banner::print(&gateway, &path, label);
+    let gateway = tokio::select! {
+        started = Gateway::start(config, member.parts()) => started?,
+        () = signals.next() => {
+            member.leave().await;
+            return Ok(());
+        }
+    };
+    member.receive(gateway.mail_handler());
+    member.watch_over(&readiness);
+    tokio::spawn(readiness::follow(coordinator.connection(), readiness.clone()));
+    readiness.remove(Reason::Starting);
+    banner::print(&gateway, &path, label, admin.as_ref().map(Serving::address));
     info!(message = "Serving.", address = %gateway.address(), coordinator = coordinator.kind());
     signals.next().await;
+    readiness.add(Reason::Stopping);
     tokio::select! {
         () = gateway.stop() => {}
         () = signals.next() => warn!("Told to stop a second time: not waiting any longer."),
     }
+    member.leave().await;
     if let Err(error) = coordinator.close().await {
         warn!(message = "The coordinator did not close cleanly.", %error);
     }
+    drop(admin);
     info!("Stopped.");
     Ok(())
-}
-
-/// Chooses the coordinator; nothing else in the gateway knows its kind.
-fn coordinator(cluster: &Cluster) -> Result<Arc<dyn Coordinator>, Failure> {
-    if cluster.is_single_node() {
-        return Ok(Arc::new(SingleNode::new()));
-    }
-    Err(Failure::boot(
-        &format!(
-            "cluster.kind is {}, and this release has only single_node",
-            cluster.kind
-        ),
-        "set cluster.kind to single_node or leave the cluster block out",
-    ))
-}
-
-async fn parts(coordinator: &dyn Coordinator, config: &AppConfig) -> Result<Parts, Failure> {
-    let unreachable = |error: mcpg_cluster::Error| {
-        Failure::boot(
-            &format!("the coordinator {} cannot be used: {error}", coordinator.kind()),
-            "check the cluster block",
-        )
-    };
-    let key_value = &coordinator.primitives().key_value;
-    let mac = MacKey::load(key_value).await.map_err(unreachable)?;
-    let server = &config.gateway.server;
-    let sessions = Sessions::new(
-        Arc::clone(key_value),
-        mac.clone(),
-        SessionsConfig {
-            idle_timeout: server.session_idle_timeout,
-            max_sessions: server.max_sessions,
-        },
-    );
-    let boot_id = Nonce::random().map_err(unreachable)?.to_string();
-    Ok(Parts {
-        sessions: Arc::new(sessions),
-        mac,
-        boot_id: boot_id[..16].to_owned(),
-    })
 }

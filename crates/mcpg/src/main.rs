@@ -1,11 +1,15 @@
 #![forbid(unsafe_code)]
 #![doc = include_str!("../README.md")]
 
+mod admin;
 mod banner;
 mod boot;
 mod command_line;
+mod coordinator;
 mod failure;
 mod logging;
+mod member;
+mod readiness;
 mod signals;
 
 use std::process::ExitCode;

@@ -1,23 +1,26 @@
-//! Creating, using, changing and closing sessions.
+//! Creating, using and changing sessions.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use bytes::Bytes;
-use mcpg_cluster::{ErrorKind, Expect, Key, KeyValue};
-use tokio::time::Instant;
+use mcpg_cluster::{Clock, ErrorKind, Expect, Key, KeyValue, Support};
 
+use super::cache::Cache;
+use super::closing::{Closer, ClosingIndex};
 use super::error::SessionError;
 use super::id::SessionId;
 use super::record::{SessionRecord, SessionState};
-use super::seen::SeenSessions;
+use crate::incarnation::Incarnation;
 use crate::mac::MacKey;
 use crate::store::{Record, Stored, WriteError, Writer};
+use crate::view::View;
+use crate::weakness::{self, Weakness};
 
 /// How long a write is tried to be settled before its outcome is reported as unknown.
-const WRITE_PATIENCE: Duration = Duration::from_secs(5);
+pub(super) const WRITE_PATIENCE: Duration = Duration::from_secs(5);
 /// How often a change is tried against other writers of the same session.
-const CHANGE_ATTEMPTS: usize = 64;
+pub(super) const ATTEMPTS: usize = 64;
 const SCOPE: &str = "sessions";
 
 /// How sessions live.
@@ -29,17 +32,44 @@ pub struct SessionsConfig {
     pub max_sessions: usize,
 }
 
-/// The directory of client sessions.
-#[derive(Debug)]
-pub struct Sessions {
-    key_value: KeyValueHandle,
-    writer: Writer,
-    mac: MacKey,
-    config: SessionsConfig,
-    seen: SeenSessions,
+/// What the directory is made of.
+#[derive(Clone)]
+pub struct SessionsParts {
+    /// Where the records are.
+    pub key_value: Arc<dyn KeyValue>,
+    /// The deployment's key for ids.
+    pub mac: MacKey,
+    /// Whether what is remembered may be used.
+    pub view: Arc<View>,
+    /// Whether the coordinator still holds what it held.
+    pub incarnation: Arc<Incarnation>,
+    /// What the backend guarantees.
+    pub support: Support,
+    /// How sessions live.
+    pub config: SessionsConfig,
 }
 
-struct KeyValueHandle(Arc<dyn KeyValue>);
+/// The directory of client sessions.
+pub struct Sessions {
+    pub(super) parts: SessionsParts,
+    pub(super) writer: Writer,
+    pub(super) cache: Arc<Cache>,
+    pub(super) closing: ClosingIndex,
+    pub(super) closer: OnceLock<Arc<dyn Closer>>,
+}
+
+/// A session that a request was admitted to.
+#[derive(Clone, Debug)]
+pub struct Admitted {
+    /// Its id.
+    pub id: SessionId,
+    /// Its record.
+    pub record: Arc<SessionRecord>,
+    /// Whether the record was read for this request. One that was remembered may lack the latest change.
+    pub is_current: bool,
+}
+
+pub(super) struct KeyValueHandle(pub(super) Arc<dyn KeyValue>);
 
 impl std::fmt::Debug for KeyValueHandle {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -47,18 +77,37 @@ impl std::fmt::Debug for KeyValueHandle {
     }
 }
 
+impl std::fmt::Debug for Sessions {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter
+            .debug_struct("Sessions")
+            .field("config", &self.parts.config)
+            .field("cache", &self.cache)
+            .finish_non_exhaustive()
+    }
+}
+
 impl Sessions {
-    /// Opens the directory that lives in `key_value`.
-    pub fn new(key_value: Arc<dyn KeyValue>, mac: MacKey, config: SessionsConfig) -> Self {
-        let writer = Writer::new(Arc::clone(&key_value), WRITE_PATIENCE);
-        let seen = SeenSessions::new(record_ttl(config.idle_timeout));
+    /// Opens the directory.
+    pub fn new(parts: SessionsParts) -> Self {
+        let ttl = record_ttl(parts.config.idle_timeout);
+        let clock: Arc<dyn Clock> = Arc::clone(parts.view.clock());
+        let writer = Writer::new(Arc::clone(&parts.key_value), WRITE_PATIENCE)
+            .in_formats(Arc::clone(parts.view.formats()));
+        let cache = Arc::new(Cache::new(clock, parts.config.idle_timeout, ttl));
+        parts.view.listen(Arc::clone(&cache) as _);
         Self {
-            key_value: KeyValueHandle(key_value),
+            closing: ClosingIndex::new(Arc::clone(&parts.key_value), writer.clone(), ttl),
             writer,
-            mac,
-            config,
-            seen,
+            closer: OnceLock::new(),
+            cache,
+            parts,
         }
+    }
+
+    /// How long a record of a session lives after its last touch; what belongs to the session lives as long.
+    pub fn record_ttl(&self) -> Duration {
+        record_ttl(self.parts.config.idle_timeout)
     }
 
     /// Creates a session. When this returns, every replica can read its record.
@@ -69,68 +118,51 @@ impl Sessions {
         &self,
         record: SessionRecord,
     ) -> Result<(SessionId, Arc<SessionRecord>), SessionError> {
-        if self.seen.minted() >= self.config.max_sessions {
-            self.seen.sweep();
-            if self.seen.minted() >= self.config.max_sessions {
-                return Err(SessionError::Full);
-            }
+        self.require_trust()?;
+        if self.cache.is_full(self.parts.config.max_sessions) {
+            return Err(SessionError::Full);
         }
-        let id = SessionId::mint(&self.mac);
-        let sent = Instant::now();
+        let id = SessionId::mint(&self.parts.mac);
+        let ticket = self.cache.begin(id.as_str());
         let stored = self
             .writer
-            .write(&key(&id), record, Expect::Absent, Some(self.ttl()))
+            .write(&key(&id), record, Expect::Absent, Some(self.record_ttl()))
             .await?;
         let record = Arc::new(stored.record);
-        self.seen
-            .remember(&id, sent, true, Arc::clone(&record), stored.version);
+        ticket.written(Arc::clone(&record), stored.version, true);
         Ok((id, record))
     }
 
     /// Admits a request of the session that the client calls `id`, and keeps the session alive.
     ///
+    /// Freshness is looked at once, now: a request that is admitted is concurrent with every close that follows.
+    ///
     /// # Errors
     /// [`SessionError::Unknown`] when there is no such session (any more), else why that cannot be told.
-    pub async fn admit(&self, id: &str) -> Result<(SessionId, Arc<SessionRecord>), SessionError> {
-        let id = SessionId::verify(&self.mac, id).ok_or(SessionError::Unknown)?;
-        loop {
-            let entry = self
-                .key_value
-                .0
-                .get(&key(&id))
-                .await
-                .map_err(WriteError::<SessionRecord>::from_read)?;
-            let Some(entry) = entry else {
-                self.seen.forget(&id);
-                return Err(SessionError::Unknown);
-            };
-            let (record, touched) = match self.seen.recall(&id, entry.version) {
-                Some((record, touched)) => (record, Some(touched)),
-                None => (
-                    Arc::new(SessionRecord::decode(&entry.value)?),
-                    self.seen.touched(&id),
-                ),
-            };
-            if record.state == SessionState::Closing {
-                self.seen.forget(&id);
-                return Err(SessionError::Unknown);
+    pub async fn admit(&self, id: &str) -> Result<Admitted, SessionError> {
+        let id = SessionId::verify(&self.parts.mac, id).ok_or(SessionError::Unknown)?;
+        self.require_trust()?;
+        if let Some(admitted) = self.remembered(&id) {
+            return Ok(admitted);
+        }
+        // Boxed: what is rare must not make every request's future larger.
+        Box::pin(self.look(id)).await
+    }
+
+    /// The record as it stands in the coordinator now.
+    ///
+    /// # Errors
+    /// As for [`admit`](Self::admit).
+    pub async fn current(&self, id: &SessionId) -> Result<Arc<SessionRecord>, SessionError> {
+        let ticket = self.cache.begin(id.as_str());
+        match self.read_for_certain(id).await? {
+            Some(stored) if stored.record.state == SessionState::Open => {
+                let record = Arc::new(stored.record);
+                ticket.read(&record, stored.version);
+                Ok(record)
             }
-            let quarter = self.config.idle_timeout / 4;
-            if let Some(touched) = touched.filter(|touched| touched.elapsed() < quarter) {
-                self.seen
-                    .remember(&id, touched, false, Arc::clone(&record), entry.version);
-                return Ok((id, record));
-            }
-            let sent = Instant::now();
-            match self.key_value.0.touch(&key(&id), self.ttl(), entry.version).await {
-                Ok(version) => {
-                    self.seen.remember(&id, sent, false, Arc::clone(&record), version);
-                    return Ok((id, record));
-                }
-                // Somebody wrote the record since it was read, or it has just expired: look again.
-                Err(error) if error.kind() == ErrorKind::Conflict => {}
-                Err(error) => return Err(WriteError::<SessionRecord>::from_read(error).into()),
-            }
+            Some(_) => Err(self.closed(id)),
+            None => Err(self.absent(id).await),
         }
     }
 
@@ -143,89 +175,145 @@ impl Sessions {
     where
         F: FnMut(&mut SessionRecord) -> bool,
     {
-        let mut stored = self.writer.read::<SessionRecord>(&key(id)).await?;
-        for _ in 0..CHANGE_ATTEMPTS {
-            let Stored { record, version } = self.require_open(id, stored)?;
+        let mut stored = self.start_of_change(id).await?;
+        for attempt in 0..ATTEMPTS {
+            let Stored { record, version } = match stored {
+                Some(stored) if stored.record.state == SessionState::Open => stored,
+                Some(_) => return Err(self.closed(id)),
+                None => return Err(self.absent(id).await),
+            };
             let mut next = record.clone();
             if !change(&mut next) {
                 return Ok(Arc::new(record));
             }
-            let sent = Instant::now();
+            let ticket = self.cache.begin(id.as_str());
             match self
                 .writer
-                .write(&key(id), next, Expect::Version(version), Some(self.ttl()))
+                .write(&key(id), next, Expect::Version(version), Some(self.record_ttl()))
                 .await
             {
                 Ok(written) => {
                     let record = Arc::new(written.record);
-                    self.seen
-                        .remember(id, sent, false, Arc::clone(&record), written.version);
+                    ticket.written(Arc::clone(&record), written.version, false);
                     return Ok(record);
                 }
-                Err(WriteError::Conflict(other)) => stored = other,
+                Err(WriteError::Conflict(other)) => stored = self.after_conflict(id, other, attempt).await?,
                 Err(error) => return Err(error.into()),
             }
         }
         Err(SessionError::Broken(format!(
-            "{CHANGE_ATTEMPTS} changes in a row met another writer"
+            "{ATTEMPTS} changes in a row met another writer"
         )))
     }
 
-    /// Closes a session for good and returns its last record, which names what must be closed elsewhere.
-    ///
-    /// Of several callers exactly one gets the record; the others get [`SessionError::Unknown`].
-    ///
-    /// # Errors
-    /// [`SessionError::Unknown`] when it is gone already, else why that could not be settled.
-    pub async fn close(&self, id: &str) -> Result<(SessionId, SessionRecord), SessionError> {
-        let id = SessionId::verify(&self.mac, id).ok_or(SessionError::Unknown)?;
-        let mut stored = self.writer.read::<SessionRecord>(&key(&id)).await?;
-        for _ in 0..CHANGE_ATTEMPTS {
-            let Stored { record, version } = self.require_open(&id, stored)?;
-            let mut tombstone = record.clone();
-            tombstone.state = SessionState::Closing;
-            // The tombstone lives as long as the session would have: longer than any write may be resent.
-            match self
-                .writer
-                .write(&key(&id), tombstone, Expect::Version(version), Some(self.ttl()))
+    /// The record that a change starts from: what is remembered will do, since the write compares its version.
+    async fn start_of_change(&self, id: &SessionId) -> Result<Option<Stored<SessionRecord>>, SessionError> {
+        if let Some(known) = self.cache.known(id.as_str()) {
+            return Ok(Some(Stored {
+                record: SessionRecord::clone(&known.record),
+                version: known.version,
+            }));
+        }
+        self.read_for_certain(id).await
+    }
+
+    fn remembered(&self, id: &SessionId) -> Option<Admitted> {
+        if !self.parts.view.is_fresh() {
+            return None;
+        }
+        let record = self.cache.usable(id.as_str())?;
+        Some(Admitted {
+            id: id.clone(),
+            record,
+            is_current: false,
+        })
+    }
+
+    /// Decides by a read that is sent now, and by a touch where the last one is too long ago, where the read may be
+    /// old, or where the session is to be remembered.
+    async fn look(&self, id: SessionId) -> Result<Admitted, SessionError> {
+        let place = key(&id);
+        let mut attempt = 0;
+        loop {
+            if attempt > 0 {
+                self.wait_for_newer_reads(attempt).await;
+            }
+            attempt += 1;
+            let ticket = self.cache.begin(id.as_str());
+            let entry = self
+                .parts
+                .key_value
+                .get(&place)
                 .await
-            {
-                Ok(_) => {
-                    self.seen.forget(&id);
-                    return Ok((id, record));
+                .map_err(WriteError::<SessionRecord>::from_read)?;
+            let Some(entry) = entry else {
+                if self.is_surely_absent(&id).await? {
+                    return Err(self.absent(&id).await);
                 }
-                Err(WriteError::Conflict(other)) => stored = other,
-                Err(error) => return Err(error.into()),
+                continue;
+            };
+            let known = self.cache.known(id.as_str());
+            let record = match &known {
+                Some(known) if known.version == entry.version => Arc::clone(&known.record),
+                _ => Arc::new(SessionRecord::decode(&entry.value)?),
+            };
+            if record.state == SessionState::Closing {
+                return Err(self.closed(&id));
+            }
+            let admitted = Admitted {
+                id: id.clone(),
+                record: Arc::clone(&record),
+                is_current: true,
+            };
+            if weakness::has(Weakness::ReadsAreEnough) {
+                ticket.written(record, entry.version, false);
+                return Ok(admitted);
+            }
+            let touched_lately = known.is_some_and(|known| self.cache.is_recent(known.touched));
+            if touched_lately && self.parts.support.stale_reads.is_zero() {
+                ticket.read(&record, entry.version);
+                return Ok(admitted);
+            }
+            let touch = self
+                .parts
+                .key_value
+                .touch(&place, self.record_ttl(), entry.version);
+            match touch.await {
+                Ok(version) => {
+                    ticket.written(record, version, false);
+                    return Ok(admitted);
+                }
+                // Somebody wrote or touched the record since it was read, or it has just expired: look again.
+                Err(error) if error.kind() == ErrorKind::Conflict => {}
+                // A touch that nobody answered may have been made or not: neither harms a session that was read.
+                Err(error)
+                    if error.kind() == ErrorKind::Indeterminate
+                        && self.parts.support.stale_reads.is_zero() =>
+                {
+                    return Ok(admitted);
+                }
+                Err(error) => return Err(WriteError::<SessionRecord>::from_read(error).into()),
             }
         }
-        Err(SessionError::Broken(format!(
-            "{CHANGE_ATTEMPTS} closes in a row met another writer"
-        )))
     }
 
-    fn require_open(
-        &self,
-        id: &SessionId,
-        stored: Option<Stored<SessionRecord>>,
-    ) -> Result<Stored<SessionRecord>, SessionError> {
-        match stored {
-            Some(stored) if stored.record.state == SessionState::Open => Ok(stored),
-            _ => {
-                self.seen.forget(id);
-                Err(SessionError::Unknown)
-            }
-        }
+    pub(super) fn require_trust(&self) -> Result<(), SessionError> {
+        self.parts
+            .incarnation
+            .require()
+            .map_err(SessionError::Unavailable)
     }
 
-    fn ttl(&self) -> Duration {
-        record_ttl(self.config.idle_timeout)
+    pub(super) fn closed(&self, id: &SessionId) -> SessionError {
+        self.cache.forget(id.as_str());
+        SessionError::Unknown
     }
 }
 
-fn record_ttl(idle_timeout: Duration) -> Duration {
+pub(super) fn record_ttl(idle_timeout: Duration) -> Duration {
     idle_timeout + idle_timeout / 4
 }
 
-fn key(id: &SessionId) -> Key {
+pub(super) fn key(id: &SessionId) -> Key {
     Key::new(SCOPE, Bytes::copy_from_slice(id.as_str().as_bytes()))
 }

@@ -2,10 +2,11 @@
 
 use std::sync::Arc;
 
-use indexmap::IndexMap;
+use indexmap::{IndexMap, IndexSet};
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
+use crate::owner::OwnerPair;
 use crate::store::{Fields, FormatError, Nonces, Record};
 
 /// Whether a session still lives.
@@ -38,6 +39,10 @@ pub struct SessionRecord {
     pub log_level: Option<String>,
     /// Sessions held at upstreams on behalf of this one, by the upstream's name.
     pub upstreams: IndexMap<String, UpstreamSession>,
+    /// Who opens an upstream session again that the upstream forgot, by the upstream's name.
+    pub reopening: IndexMap<String, OwnerPair>,
+    /// The URIs that the client subscribed to, in the order of subscribing.
+    pub subscriptions: IndexSet<String>,
     nonces: Nonces,
     unknown: Fields,
 }
@@ -57,8 +62,19 @@ impl SessionRecord {
             initialized: false,
             log_level: None,
             upstreams: IndexMap::new(),
+            reopening: IndexMap::new(),
+            subscriptions: IndexSet::new(),
             nonces: Nonces::default(),
             unknown: Fields::default(),
+        }
+    }
+
+    /// A record that says no more than that there is no session.
+    pub(super) fn tombstone() -> Self {
+        let nothing = RawValue::from_string("{}".to_owned()).expect("an empty object is valid JSON");
+        Self {
+            state: SessionState::Closing,
+            ..Self::new("", nothing.into(), None)
         }
     }
 }
@@ -74,13 +90,15 @@ impl Record for SessionRecord {
             initialized: fields.require("initialized")?,
             log_level: fields.take("log_level")?,
             upstreams: fields.take("upstreams")?.unwrap_or_default(),
+            reopening: fields.take("reopening")?.unwrap_or_default(),
+            subscriptions: fields.take("subscriptions")?.unwrap_or_default(),
             nonces: fields.take("nonces")?.unwrap_or_default(),
             unknown: fields,
         })
     }
 
-    fn encode(&self) -> Result<Vec<u8>, FormatError> {
-        let mut fields = Fields::write()?;
+    fn encode(&self, format: u32) -> Result<Vec<u8>, FormatError> {
+        let mut fields = Fields::write(format);
         fields.put("state", &self.state)?;
         fields.put("protocol_version", &self.protocol_version)?;
         fields.put("capabilities", self.capabilities.as_ref())?;
@@ -93,6 +111,12 @@ impl Record for SessionRecord {
         }
         if !self.upstreams.is_empty() {
             fields.put("upstreams", &self.upstreams)?;
+        }
+        if !self.reopening.is_empty() {
+            fields.put("reopening", &self.reopening)?;
+        }
+        if !self.subscriptions.is_empty() {
+            fields.put("subscriptions", &self.subscriptions)?;
         }
         fields.put("nonces", &self.nonces)?;
         fields.extend(&self.unknown);

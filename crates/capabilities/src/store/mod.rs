@@ -1,9 +1,12 @@
 //! Records in the coordinator: how they are written so that nobody ever guesses what happened to a write.
 
+mod formats;
 mod nonces;
 mod record;
+mod unique;
 mod writer;
 
+pub use formats::Formats;
 pub use nonces::{Nonce, Nonces};
 pub use record::{Fields, Format, FormatError, Record};
 pub use writer::{Stored, WriteError, Writer};

@@ -10,14 +10,14 @@ use serde_json::value::{RawValue, to_raw_value};
 
 use super::nonces::Nonces;
 
-/// The layout that this release writes, and how far ahead a record may be and still be read.
+/// The layouts of records, as numbers that grow with the releases.
 pub struct Format;
 
 impl Format {
-    /// The layout that this release writes.
-    pub const WRITTEN: u32 = 1;
+    /// The newest layout that this release writes.
+    pub const NATIVE: u32 = 1;
     /// The newest layout that this release still reads: one release ahead.
-    pub const READ: u32 = Self::WRITTEN + 1;
+    pub const READ: u32 = Self::NATIVE + 1;
 }
 
 /// A record that several replicas may write.
@@ -28,11 +28,11 @@ pub trait Record: Clone + Send + Sync {
     /// [`FormatError`] when the bytes are no such record or of a release too far ahead.
     fn decode(bytes: &[u8]) -> Result<Self, FormatError>;
 
-    /// Writes the record, unknown members included.
+    /// Writes the record in the layout `format`, unknown members included.
     ///
     /// # Errors
     /// [`FormatError`] when a member cannot be written as JSON.
-    fn encode(&self) -> Result<Vec<u8>, FormatError>;
+    fn encode(&self, format: u32) -> Result<Vec<u8>, FormatError>;
 
     /// The marks of the last writes.
     fn nonces(&self) -> &Nonces;
@@ -72,6 +72,7 @@ impl std::error::Error for FormatError {}
 /// The members of a record while it is read or written.
 #[derive(Clone, Debug, Default)]
 pub struct Fields {
+    format: u32,
     members: IndexMap<String, Box<RawValue>>,
 }
 
@@ -82,24 +83,23 @@ impl Fields {
     /// [`FormatError`] when it is no JSON object, has no format, or one too far ahead.
     pub fn read(bytes: &[u8]) -> Result<Self, FormatError> {
         let members = serde_json::from_slice(bytes).map_err(malformed)?;
-        let mut fields = Self { members };
+        let mut fields = Self { format: 0, members };
         let found: u32 = fields
             .take("format")?
             .ok_or_else(|| FormatError::Malformed("it has no format".to_owned()))?;
         if found > Format::READ {
             return Err(FormatError::TooNew { found });
         }
+        fields.format = found;
         Ok(fields)
     }
 
-    /// Starts a record to be written.
-    ///
-    /// # Errors
-    /// Never in practice: a number is always JSON.
-    pub fn write() -> Result<Self, FormatError> {
-        let mut fields = Self::default();
-        fields.put("format", &Format::WRITTEN)?;
-        Ok(fields)
+    /// Starts a record to be written in the layout `format`.
+    pub fn write(format: u32) -> Self {
+        Self {
+            format,
+            members: IndexMap::new(),
+        }
     }
 
     /// Takes one member out; absent is `None`.
@@ -133,8 +133,10 @@ impl Fields {
         Ok(())
     }
 
-    /// Adds the members that this release did not know when it read the record.
+    /// Adds the members that this release did not know when it read the record. A record of a newer release keeps its
+    /// number: with them it still is one.
     pub fn extend(&mut self, unknown: &Self) {
+        self.format = self.format.max(unknown.format);
         for (name, value) in &unknown.members {
             self.members.insert(name.clone(), value.clone());
         }
@@ -144,7 +146,9 @@ impl Fields {
     ///
     /// # Errors
     /// [`FormatError::Malformed`] when a member cannot be written as JSON.
-    pub fn into_bytes(self) -> Result<Vec<u8>, FormatError> {
+    pub fn into_bytes(mut self) -> Result<Vec<u8>, FormatError> {
+        let format = self.format;
+        self.put("format", &format)?;
         serde_json::to_vec(&self.members).map_err(malformed)
     }
 }

@@ -54,7 +54,12 @@ impl Faulty {
                 record.nonces.push(Nonce::fresh());
             }
             self.inner
-                .put(key, Bytes::from(record.encode().unwrap()), Expect::Any, None)
+                .put(
+                    key,
+                    Bytes::from(record.encode(Format::NATIVE).unwrap()),
+                    Expect::Any,
+                    None,
+                )
                 .await?;
         }
         Ok(())
@@ -118,8 +123,8 @@ impl Record for Counter {
         })
     }
 
-    fn encode(&self) -> std::result::Result<Vec<u8>, FormatError> {
-        let mut fields = Fields::write()?;
+    fn encode(&self, format: u32) -> std::result::Result<Vec<u8>, FormatError> {
+        let mut fields = Fields::write(format);
         fields.put("number", &self.number)?;
         fields.put("nonces", &self.nonces)?;
         fields.into_bytes()

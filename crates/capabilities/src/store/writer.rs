@@ -7,12 +7,13 @@ use bytes::Bytes;
 use mcpg_cluster::{Error, ErrorKind, Expect, Key, KeyValue, Version};
 use tokio::time::Instant;
 
+use super::formats::Formats;
 use super::nonces::Nonce;
 use super::record::{FormatError, Record};
 
 /// How long the first pause before a write or read is repeated is; it doubles up to [`LONGEST_PAUSE`].
-const FIRST_PAUSE: Duration = Duration::from_millis(10);
-const LONGEST_PAUSE: Duration = Duration::from_millis(500);
+pub(super) const FIRST_PAUSE: Duration = Duration::from_millis(10);
+pub(super) const LONGEST_PAUSE: Duration = Duration::from_millis(500);
 
 /// A record as it stands in the coordinator.
 #[derive(Clone, Debug)]
@@ -52,8 +53,9 @@ impl<R> From<FormatError> for WriteError<R> {
 /// among the last eight - unknown, and said so.
 #[derive(Clone)]
 pub struct Writer {
-    key_value: Arc<dyn KeyValue>,
-    patience: Duration,
+    pub(super) key_value: Arc<dyn KeyValue>,
+    pub(super) patience: Duration,
+    formats: Arc<Formats>,
 }
 
 impl std::fmt::Debug for Writer {
@@ -75,7 +77,17 @@ enum Settled<R> {
 impl Writer {
     /// Creates a writer that tries to settle a write for `patience` at the most.
     pub fn new(key_value: Arc<dyn KeyValue>, patience: Duration) -> Self {
-        Self { key_value, patience }
+        Self {
+            key_value,
+            patience,
+            formats: Arc::default(),
+        }
+    }
+
+    /// The same, but writing the layout that `formats` says.
+    #[must_use]
+    pub fn in_formats(self, formats: Arc<Formats>) -> Self {
+        Self { formats, ..self }
     }
 
     /// Reads a record.
@@ -109,7 +121,7 @@ impl Writer {
     ) -> Result<Stored<R>, WriteError<R>> {
         let nonce = Nonce::fresh();
         record.nonces_mut().push(nonce);
-        let bytes = Bytes::from(record.encode()?);
+        let bytes = Bytes::from(record.encode(self.formats.written())?);
         let deadline = Instant::now() + self.patience;
         let mut pause = FIRST_PAUSE;
         let mut unknown = false;
@@ -119,8 +131,9 @@ impl Writer {
                 Err(error) => error,
             };
             match error.kind() {
-                // A conflict may be with an earlier copy of this very write: clients and networks resend.
-                ErrorKind::Conflict => return self.after_conflict(key, nonce, unknown).await,
+                ErrorKind::Conflict => {
+                    return self.after_conflict(key, nonce, expect, unknown, deadline).await;
+                }
                 ErrorKind::Indeterminate => {
                     unknown = true;
                     match self.settle(key, nonce, expect).await {
@@ -145,22 +158,32 @@ impl Writer {
         }
     }
 
+    /// A conflict may be with an earlier copy of this very write, which only a read tells that is not older than the
+    /// conflict. Without one the outcome is unknown.
     async fn after_conflict<R: Record>(
         &self,
         key: &Key,
         nonce: Nonce,
+        expect: Expect,
         unknown: bool,
+        deadline: Instant,
     ) -> Result<Stored<R>, WriteError<R>> {
-        match self.read::<R>(key).await {
-            Ok(Some(stored)) if stored.record.nonces().contains(nonce) => Ok(stored),
-            // An earlier copy of this write may have been applied and overwritten more than eight times since.
-            Ok(_) if unknown => Err(WriteError::Indeterminate(Error::new(
-                ErrorKind::Indeterminate,
-                "the record moved on before the write was settled",
-            ))),
-            Ok(other) => Err(WriteError::Conflict(other)),
-            Err(WriteError::Unavailable(error)) if unknown => Err(WriteError::Indeterminate(error)),
-            Err(error) => Err(error),
+        let mut pause = FIRST_PAUSE;
+        loop {
+            match self.read::<R>(key).await {
+                Ok(Some(stored)) if stored.record.nonces().contains(nonce) => return Ok(stored),
+                Ok(stored) if is_from_before(stored.as_ref(), expect) => {}
+                // An earlier copy may have been applied and overwritten more than eight times since.
+                Ok(_) if unknown => return Err(unsettled()),
+                Ok(stored) => return Err(WriteError::Conflict(stored)),
+                Err(WriteError::Unavailable(_)) => {}
+                Err(error) => return Err(error),
+            }
+            if Instant::now() + pause >= deadline {
+                return Err(unsettled());
+            }
+            tokio::time::sleep(pause).await;
+            pause = (pause * 2).min(LONGEST_PAUSE);
         }
     }
 
@@ -173,10 +196,28 @@ impl Writer {
         let stored = self.read::<R>(key).await?;
         Ok(match (stored, expect) {
             (Some(stored), _) if stored.record.nonces().contains(nonce) => Settled::Done(stored),
-            (Some(stored), Expect::Version(expected)) if stored.version == expected => Settled::NotYet,
+            // A version below the expected one was read from an older state: sending the write again tells.
+            (Some(stored), Expect::Version(expected)) if stored.version <= expected => Settled::NotYet,
             (None, Expect::Absent) => Settled::NotYet,
             (other, _) => Settled::MovedOn(other),
         })
+    }
+}
+
+fn unsettled<R>() -> WriteError<R> {
+    WriteError::Indeterminate(Error::new(
+        ErrorKind::Indeterminate,
+        "the record moved on before the write was settled",
+    ))
+}
+
+/// Whether what was read after a conflict is surely older than the conflict: versions only grow, and what was expected
+/// no longer stood there.
+fn is_from_before<R>(stored: Option<&Stored<R>>, expect: Expect) -> bool {
+    match (stored, expect) {
+        (Some(stored), Expect::Version(expected)) => stored.version <= expected,
+        (None, Expect::Absent) => true,
+        _ => false,
     }
 }
 
@@ -186,6 +227,20 @@ impl<R> WriteError<R> {
         match error.kind() {
             ErrorKind::Unavailable | ErrorKind::Indeterminate => Self::Unavailable(error),
             _ => Self::Refused(error),
+        }
+    }
+}
+
+impl<R> From<WriteError<R>> for Error {
+    fn from(error: WriteError<R>) -> Self {
+        match error {
+            WriteError::Conflict(_) => {
+                Self::new(ErrorKind::Conflict, "another replica wrote the record first")
+            }
+            WriteError::Unavailable(error)
+            | WriteError::Indeterminate(error)
+            | WriteError::Refused(error) => error,
+            WriteError::Format(error) => Self::new(ErrorKind::Internal, error.to_string()),
         }
     }
 }

@@ -3,14 +3,17 @@
 //! Every value here has passed all checks, has its default filled in and carries the type it is used as.
 
 mod address;
+mod admin;
 mod allowed;
 mod binding;
 mod federation;
 mod logs;
 mod mock;
+mod plugin;
 mod server;
 
 pub use address::BindAddress;
+pub use admin::Admin;
 pub use allowed::{AllowedHosts, AllowedOrigins};
 pub use binding::{
     Backend, Capabilities, Prompt, PromptArgument, Resource, ResourceTemplate, Tool, ToolAnnotations,
@@ -21,6 +24,7 @@ pub use federation::{
 };
 pub use logs::{LogFormat, LogLevel, Logs};
 pub use mock::{Ask, Mock, MockContent};
+pub use plugin::PluginEntry;
 pub use server::Server;
 
 use serde_json::{Map, Value};
@@ -32,6 +36,8 @@ pub struct AppConfig {
     pub gateway: Gateway,
     /// Which coordinator holds the shared state.
     pub cluster: Cluster,
+    /// The plugins that may be loaded, in file order.
+    pub plugins: Vec<PluginEntry>,
     /// Who may use the gateway.
     pub governance: Governance,
     /// What the gateway tells its operator.
@@ -45,6 +51,10 @@ pub struct AppConfig {
 pub struct Gateway {
     /// The listener for clients and its limits.
     pub server: Server,
+    /// The listener for operators.
+    pub admin: Admin,
+    /// Whether a coordinator that is weaker than wanted is refused instead of warned about.
+    pub require_durable: bool,
 }
 
 /// The `cluster` block: a kind, and keys that only that kind understands.
@@ -100,6 +110,14 @@ impl AppConfig {
 impl Cluster {
     /// The kind that is built in and needs no settings.
     pub const SINGLE_NODE: &'static str = "single_node";
+
+    /// What the id of every coordinator's plugin begins with; its kind follows.
+    pub const PLUGIN_PREFIX: &'static str = "dev.mcpg.cluster.";
+
+    /// The id of the plugin that the kind needs; `None` for the built-in one.
+    pub fn plugin_id(&self) -> Option<String> {
+        (!self.is_single_node()).then(|| format!("{}{}", Self::PLUGIN_PREFIX, self.kind))
+    }
 
     /// Tells whether the built-in coordinator of one process is chosen.
     pub fn is_single_node(&self) -> bool {

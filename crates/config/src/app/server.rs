@@ -22,6 +22,8 @@ pub struct Server {
     pub upgrade_after: Duration,
     /// How long a session outlives its last use (`session_idle_timeout_ms`).
     pub session_idle_timeout: Duration,
+    /// How long what is known of a session is used unconfirmed (`session_cache_ms`).
+    pub session_cache: Duration,
     /// How many sessions this process opens at most.
     pub max_sessions: usize,
     /// The largest request body in bytes (`max_request_body_mb`).

@@ -9,6 +9,18 @@ use serde::Deserialize;
 pub(crate) struct RawGateway {
     /// The listener for clients and its limits.
     pub(crate) server: RawServer,
+    /// The listener for operators.
+    pub(crate) admin: RawAdmin,
+    /// Refuses to start on a coordinator that keeps less than the gateway would like, instead of warning. Default: false.
+    pub(crate) require_durable: bool,
+}
+
+/// The listener for operators.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct RawAdmin {
+    /// Where `/ready` and `/health` are answered, as host:port; port 0 lets the system choose. Default: nowhere.
+    pub(crate) bind_address: Option<String>,
 }
 
 /// The listener for clients and its limits.
@@ -34,6 +46,9 @@ pub(crate) struct RawServer {
     /// How long a session outlives its last use, in milliseconds. Default: 900000. Range: 100..=2592000000.
     #[schemars(range(min = 100, max = 2_592_000_000_u64))]
     pub(crate) session_idle_timeout_ms: u64,
+    /// How long what is known of a session is used before it is confirmed again, in milliseconds. Default: 2000. Range: 200..=10000.
+    #[schemars(range(min = 200, max = 10_000))]
+    pub(crate) session_cache_ms: u64,
     /// How many sessions this process opens at most; beyond it clients get 503 with Retry-After. Default: 1000000. Range: 1..=100000000.
     #[schemars(range(min = 1, max = 100_000_000))]
     pub(crate) max_sessions: u32,
@@ -59,6 +74,7 @@ impl Default for RawServer {
             request_timeout_ms: 30_000,
             upgrade_after_ms: 250,
             session_idle_timeout_ms: 900_000,
+            session_cache_ms: 2_000,
             max_sessions: 1_000_000,
             max_request_body_mb: 4,
             max_response_mb: 16,

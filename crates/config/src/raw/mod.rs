@@ -6,6 +6,7 @@ pub(crate) mod binding;
 pub(crate) mod federation;
 pub(crate) mod gateway;
 pub(crate) mod mock;
+pub(crate) mod plugins;
 pub(crate) mod tagged;
 
 use crate::app::{LogFormat, LogLevel};
@@ -21,6 +22,8 @@ pub(crate) struct RawConfig {
     pub(crate) gateway: gateway::RawGateway,
     /// Which coordinator holds the state that replicas share. Default: absent, which means `kind: single_node`.
     pub(crate) cluster: Option<RawCluster>,
+    /// The plugin libraries that may be loaded; every `cluster.kind` but `single_node` needs one. Default: none.
+    pub(crate) plugins: Vec<plugins::RawPlugin>,
     /// Who may use the gateway.
     pub(crate) governance: RawGovernance,
     /// What the gateway tells its operator.
@@ -32,8 +35,8 @@ pub(crate) struct RawConfig {
 /// Which coordinator holds the state that replicas share.
 #[derive(Debug, Deserialize, JsonSchema)]
 pub(crate) struct RawCluster {
-    /// The kind of coordinator. `single_node` is built in, serves one process and ignores every other key of this block. Required.
-    #[schemars(length(min = 1))]
+    /// The kind of coordinator. `single_node` is built in, serves one process and ignores every other key of this block; any other kind is the plugin dev.mcpg.cluster.KIND. Required.
+    #[schemars(regex(pattern = r"^[a-z][a-z0-9_]*$"))]
     pub(crate) kind: String,
     #[serde(flatten)]
     pub(crate) settings: Map<String, Value>,

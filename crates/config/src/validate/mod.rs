@@ -3,9 +3,11 @@
 //! What one value alone can get wrong in its type or range the schema has found before. Here are the rules that no
 //! schema can say, and those that need two keys.
 
+mod admin;
 mod bindings;
 mod federations;
 mod json_schema;
+mod plugins;
 mod server;
 mod uri_template;
 
@@ -17,7 +19,7 @@ use crate::path::Path;
 use crate::raw::{RawCluster, RawConfig};
 use crate::report::DiagnosticCode;
 use crate::tree::Node;
-use serde_json::Map;
+use serde_json::{Map, Value};
 use std::collections::HashMap;
 use std::path::PathBuf;
 
@@ -35,6 +37,9 @@ pub(crate) fn apply(
     };
     let allow_anonymous = raw.governance.access.allow_anonymous;
     let server = server::validate(raw.gateway.server, allow_anonymous, &mut checker);
+    let admin = admin::validate(&raw.gateway.admin, server.as_ref(), &mut checker);
+    let cluster = cluster(raw.cluster);
+    let plugins = plugins::validate(raw.plugins, &cluster, &mut checker);
     let capabilities = bindings::validate(raw.mcp.capabilities, &mut checker);
     let federations = federations::validate(raw.mcp.federations, &mut checker);
     let logs = Logs {
@@ -42,8 +47,13 @@ pub(crate) fn apply(
         format: raw.observability.logs.format,
     };
     Some(AppConfig {
-        gateway: Gateway { server: server? },
-        cluster: cluster(raw.cluster),
+        gateway: Gateway {
+            server: server?,
+            admin,
+            require_durable: raw.gateway.require_durable,
+        },
+        cluster,
+        plugins,
         governance: Governance {
             access: Access { allow_anonymous },
         },
@@ -59,13 +69,25 @@ fn cluster(raw: Option<RawCluster>) -> Cluster {
     match raw {
         Some(raw) if raw.kind != Cluster::SINGLE_NODE => Cluster {
             kind: raw.kind,
-            settings: raw.settings,
+            settings: present(raw.settings),
         },
         _ => Cluster {
             kind: Cluster::SINGLE_NODE.to_owned(),
             settings: Map::new(),
         },
     }
+}
+
+/// Keys without a value count as absent, here as everywhere.
+fn present(settings: Map<String, Value>) -> Map<String, Value> {
+    settings
+        .into_iter()
+        .filter_map(|(key, value)| match value {
+            Value::Null => None,
+            Value::Object(inner) => Some((key, Value::Object(present(inner)))),
+            value => Some((key, value)),
+        })
+        .collect()
 }
 
 /// Where the rules find places and leave what they found.
@@ -134,6 +156,13 @@ impl Checker<'_> {
         self.origins
             .get(origin)
             .map_or_else(|| file.to_path_buf(), |origin| origin.resolve(file))
+    }
+
+    /// The name of the file or variable that a value stands in.
+    fn origin_label(&self, path: &Path) -> String {
+        let position = position_of_value(self.tree, &self.tree.original_path(path));
+        let origin = self.origins.get(position.origin);
+        origin.map(|origin| origin.label.clone()).unwrap_or_default()
     }
 
     /// Names a place as `path (file:line:column)`.

@@ -43,6 +43,7 @@ pub(super) fn validate(raw: RawServer, allow_anonymous: bool, checker: &mut Chec
         request_timeout: Duration::from_millis(raw.request_timeout_ms),
         upgrade_after: Duration::from_millis(raw.upgrade_after_ms),
         session_idle_timeout: Duration::from_millis(raw.session_idle_timeout_ms),
+        session_cache: Duration::from_millis(raw.session_cache_ms),
         max_sessions: usize::try_from(raw.max_sessions).unwrap_or(usize::MAX),
         max_request_body_bytes: bytes(raw.max_request_body_mb),
         max_response_bytes: bytes(raw.max_response_mb),

@@ -86,7 +86,8 @@ fn a_key_without_a_value_in_a_later_layer_brings_the_default_back() {
 
 #[test]
 fn variables_override_keys_with_typed_values() {
-    let text = "mcp:\n  federations:\n    - name: a\n      upstream: {url: 'http://127.0.0.1:1/mcp', headers: {X-Key: k}}\n";
+    let text = "mcp:\n  federations:\n    - name: a\n      upstream: {url: 'http://127.0.0.1:1/mcp', headers: {X-Key: k}}\n\
+                plugins: [{id: dev.mcpg.cluster.redis, source: {path: redis.so}}]\n";
     let config = config(
         text,
         &[
@@ -136,8 +137,9 @@ fn single_node_ignores_every_other_field_and_other_kinds_keep_them() {
     let settings = "url: ${env.NOT_SET}\n  nested: {a: [1, null]}";
     let ignored = config(&format!("cluster:\n  kind: single_node\n  {settings}"), &[]);
     assert!(ignored.cluster.settings.is_empty());
+    let plugin = "plugins: [{id: dev.mcpg.cluster.own, source: {path: own.so}}]";
     let kept = config(
-        &format!("cluster:\n  kind: ${{env.KIND}}\n  {settings}"),
+        &format!("cluster:\n  kind: ${{env.KIND}}\n  {settings}\n  empty:\n{plugin}"),
         &[("KIND", "own"), ("NOT_SET", "u")],
     );
     assert_eq!(kept.cluster.kind, "own");
@@ -240,14 +242,14 @@ fn a_report_for_programs_has_the_same_places() {
     assert_eq!(json["label"], "a.yaml");
     let expected = serde_json::json!({
         "code": "unknown_key", "source": "a.yaml", "line": 2, "column": 3, "path": "gateway.servr",
-        "message": "unknown key", "found": "`servr`", "allowed": "`server`", "hint": "did you mean `server`?",
+        "message": "unknown key", "found": "`servr`", "allowed": "`server`, `admin`, `require_durable`", "hint": "did you mean `server`?",
     });
     assert_eq!(json["mistakes"], serde_json::json!([expected]));
 }
 
 #[test]
 fn neither_debug_form_shows_a_credential() {
-    let text = "cluster: {kind: own, password: s3cret}\nmcp: {federations: [{name: a, upstream: {url: 'http://h/', headers: {authorization: s3cret}}}]}";
+    let text = "cluster: {kind: own, password: s3cret}\nplugins: [{id: dev.mcpg.cluster.own, source: {path: own.so}, config: {password: s3cret}}]\nmcp: {federations: [{name: a, upstream: {url: 'http://h/', headers: {authorization: s3cret}}}]}";
     let shown = format!("{:?}", config(text, &[("X", "s3cret")]));
     assert!(
         shown.contains("authorization") && !shown.contains("s3cret"),
@@ -255,4 +257,42 @@ fn neither_debug_form_shows_a_credential() {
     );
     let environment = Environment::from_iter([("X", "s3cret")]);
     assert_eq!(format!("{environment:?}"), "{\"X\"}");
+}
+
+#[test]
+fn plugins_lie_relative_to_their_file_and_unused_ones_are_warned_about() {
+    let digits = "AB".repeat(32);
+    let base = layer(
+        "base.yaml",
+        &format!(
+            "cluster: {{kind: own}}\nplugins:\n- {{id: dev.mcpg.cluster.own, source: {{path: lib/own.so, sha256: {digits}}}, config: {{a: 1}}}}\n\
+             - {{id: dev.mcpg.cluster.other, source: {{path: /other.so}}}}\n- {{id: com.example.silent, source: {{path: s.so}}, disabled: true}}\n"
+        ),
+    );
+    let loaded = loaded(&[base], &[]);
+    let entries = &loaded.config.plugins;
+    assert_eq!(entries[0].path, Path::new("conf/lib/own.so"));
+    assert_eq!(entries[0].sha256.as_deref(), Some(&*"ab".repeat(32)));
+    assert_eq!(entries[1].path, Path::new("/other.so"));
+    assert!(entries[2].disabled);
+    let warned: Vec<&str> = loaded
+        .warnings
+        .iter()
+        .map(|warning| warning.path.as_str())
+        .collect();
+    assert_eq!(warned, ["plugins[0].config", "plugins[1].id"]);
+}
+
+#[test]
+fn the_listener_for_operators_is_absent_unless_it_is_asked_for() {
+    let default = config("", &[]).gateway;
+    assert!(default.admin.bind_address.is_none() && !default.require_durable);
+    assert_eq!(default.server.session_cache, Duration::from_secs(2));
+    let set = config(
+        "gateway: {require_durable: true, admin: {bind_address: '127.0.0.1:0'}, server: {session_cache_ms: 200}}",
+        &[],
+    );
+    assert_eq!(set.gateway.admin.bind_address.unwrap().to_string(), "127.0.0.1:0");
+    assert!(set.gateway.require_durable);
+    assert_eq!(set.gateway.server.session_cache, Duration::from_millis(200));
 }

@@ -13,31 +13,32 @@ use crate::router::{Call, Final, Output};
 impl Frontend {
     /// The response to a request whose call was just started.
     ///
-    /// A call that is done before `upgrade_after` and has sent nothing else is answered as JSON. Everything else
-    /// becomes a stream of events, at the first event or when that time is over.
+    /// A call that is done soon and has sent nothing else is answered as JSON. Everything else becomes a stream of
+    /// events; the call itself says when.
     pub(super) async fn answer(&self, era: Era, id: &RequestId, mut call: Call) -> Response<ResponseBody> {
-        match tokio::time::timeout(self.upgrade_after, call.next()).await {
-            Ok(Some(Output::Answer(answer))) => whole(era, *answer),
-            Ok(Some(Output::Event(message))) => {
-                respond::events(EventBody::new(&[event(&message)], vec![call]))
-            }
+        match call.next().await {
+            Some(Output::Answer(answer)) => whole(era, *answer),
+            Some(Output::Stream) => respond::events(EventBody::new(&[], vec![call])),
+            Some(Output::Event(message)) => respond::events(EventBody::new(&[event(&message)], vec![call])),
             // Nobody waits for an answer any more, and none may be sent: a stream that ends without one.
-            Ok(Some(Output::Cancelled)) => respond::events(EventBody::new(&[], Vec::new())),
-            Ok(Some(Output::SessionClosed)) => {
+            Some(Output::Cancelled) => respond::events(EventBody::new(&[], Vec::new())),
+            Some(Output::SessionClosed) => {
                 let why = ErrorObject::invalid_request("the session was closed while the request ran");
                 respond::error(StatusCode::NOT_FOUND, Some(id), &why)
             }
-            Ok(None) => {
+            None => {
                 let why = ErrorObject::internal("the call ended without an answer");
                 respond::error(StatusCode::INTERNAL_SERVER_ERROR, Some(id), &why)
             }
-            Err(_) => respond::events(EventBody::new(&[], vec![call])),
         }
     }
 }
 
 /// An answer that is the whole response.
 fn whole(era: Era, answer: Final) -> Response<ResponseBody> {
+    if answer.not_started {
+        return respond::unavailable(answer.message);
+    }
     let status = match (era, &answer.error) {
         (Era::Modern, Some(error)) => error.modern_http_status(),
         _ => StatusCode::OK,

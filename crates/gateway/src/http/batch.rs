@@ -10,7 +10,6 @@ use mcpg_mcp::era::{EraHeaders, decide_batch, no_batches};
 use mcpg_mcp::error::ErrorObject;
 use mcpg_mcp::params::Params;
 use mcpg_mcp::write;
-use tokio::time::Instant;
 
 use super::body::{EventBody, ResponseBody, event};
 use super::legacy::{Refused, client_of, version_of};
@@ -88,23 +87,25 @@ impl Frontend {
                     .await;
                 taken.map_err(|problem| Box::new(respond::session_error(&problem, None)))?;
             }
-            Ok(Message::Response(response)) => self.take_response(session, &response).await,
+            Ok(Message::Response(response)) => {
+                let taken = self.take_response(session, &response).await;
+                taken.map_err(|problem| Box::new(respond::session_error(&problem, None)))?;
+            }
         }
         Ok(())
     }
 
     async fn gather(&self, mut gathering: Gathering) -> Response<ResponseBody> {
-        let deadline = Instant::now() + self.upgrade_after;
         while !gathering.running.is_empty() {
-            match tokio::time::timeout_at(deadline, next(&mut gathering.running)).await {
-                Ok(Some(Output::Answer(answer))) => gathering.done.push(answer.message),
-                Ok(Some(Output::Event(message))) => {
+            match next(&mut gathering.running).await {
+                Some(Output::Answer(answer)) => gathering.done.push(answer.message),
+                Some(Output::Stream) => return gathering.into_stream(),
+                Some(Output::Event(message)) => {
                     gathering.done.push(message);
                     return gathering.into_stream();
                 }
                 // Cancelled, or closed with its session: no entry in the answer.
-                Ok(Some(Output::Cancelled | Output::SessionClosed) | None) => {}
-                Err(_) => return gathering.into_stream(),
+                Some(Output::Cancelled | Output::SessionClosed) | None => {}
             }
         }
         if gathering.done.is_empty() {
@@ -126,7 +127,7 @@ async fn next(running: &mut Vec<Call>) -> Option<Output> {
     poll_fn(|ctx| {
         for at in 0..running.len() {
             if let Poll::Ready(output) = running[at].poll_next(ctx) {
-                if !matches!(output, Some(Output::Event(_))) {
+                if !matches!(output, Some(Output::Event(_) | Output::Stream)) {
                     running.swap_remove(at);
                 }
                 return Poll::Ready(output);

@@ -55,6 +55,8 @@ impl Body for EventBody {
         let mut at = 0;
         while at < self.calls.len() {
             match self.calls[at].poll_next(ctx) {
+                // It is one already; what comes next is the question.
+                Poll::Ready(Some(Output::Stream)) => {}
                 Poll::Ready(Some(Output::Event(message))) => {
                     return Poll::Ready(Some(Ok(Frame::data(event(&message)))));
                 }

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use http::{HeaderMap, HeaderValue, Response, StatusCode};
+use mcpg_capabilities::sessions::SessionError;
 use mcpg_mcp::envelope::{self, Message, Request};
 use mcpg_mcp::era::{EraHeaders, LegacySession};
 use mcpg_mcp::error::ErrorObject;
@@ -84,19 +85,24 @@ impl Frontend {
                     Err(problem) => respond::session_error(&problem, None),
                 }
             }
-            Message::Response(response) => {
-                self.take_response(&session, &response).await;
-                respond::empty(StatusCode::ACCEPTED)
-            }
+            Message::Response(response) => match self.take_response(&session, &response).await {
+                Ok(()) => respond::empty(StatusCode::ACCEPTED),
+                Err(problem) => respond::session_error(&problem, None),
+            },
         }
     }
 
     /// Takes a client's answer to a question.
-    pub(super) async fn take_response(&self, session: &SessionRef, response: &envelope::Response<'_>) {
-        if let Some(question) = &response.id {
-            let answer = response.outcome.map(ToOwned::to_owned).map_err(ToOwned::to_owned);
-            self.router.answer(session, question, answer).await;
-        }
+    pub(super) async fn take_response(
+        &self,
+        session: &SessionRef,
+        response: &envelope::Response<'_>,
+    ) -> Result<(), SessionError> {
+        let Some(question) = &response.id else {
+            return Ok(());
+        };
+        let answer = response.outcome.map(ToOwned::to_owned).map_err(ToOwned::to_owned);
+        self.router.answer(session, question, answer).await
     }
 
     /// Finds the session that a request claims.
@@ -111,7 +117,7 @@ pub(super) enum Refused {
     /// It names none.
     Missing,
     /// It names one that cannot be used.
-    Session(mcpg_capabilities::sessions::SessionError),
+    Session(SessionError),
 }
 
 /// The client as its session's record describes it.

@@ -65,6 +65,13 @@ pub(super) fn method_not_allowed(allowed: &'static str) -> Response<ResponseBody
     response
 }
 
+/// 503 with a JSON-RPC error: the same request may be sent again, here or elsewhere.
+pub(super) fn unavailable(message: Bytes) -> Response<ResponseBody> {
+    let mut response = json(StatusCode::SERVICE_UNAVAILABLE, message);
+    response.headers_mut().insert(RETRY_AFTER, RETRY_AFTER_SECONDS);
+    response
+}
+
 /// What a failure of the session directory means to a client. Only a session that is surely gone is 404: that makes
 /// clients start anew.
 pub(super) fn session_error(problem: &SessionError, id: Option<&RequestId>) -> Response<ResponseBody> {
@@ -75,13 +82,8 @@ pub(super) fn session_error(problem: &SessionError, id: Option<&RequestId>) -> R
             &ErrorObject::invalid_request("no such session: initialize a new one"),
         ),
         SessionError::Full | SessionError::Unavailable(_) | SessionError::Indeterminate(_) => {
-            let mut response = error(
-                StatusCode::SERVICE_UNAVAILABLE,
-                id,
-                &ErrorObject::internal_with_reason("unavailable", problem.to_string()),
-            );
-            response.headers_mut().insert(RETRY_AFTER, RETRY_AFTER_SECONDS);
-            response
+            let why = ErrorObject::internal_with_reason("unavailable", problem.to_string());
+            unavailable(write::error(id, &why))
         }
         other => {
             error!(message = "A session record is unusable.", error = %other);

@@ -1,7 +1,6 @@
 //! From an HTTP request to whoever answers it.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use bytes::Bytes;
 use http::{Method, Request, Response, StatusCode};
@@ -24,7 +23,6 @@ pub(crate) struct FrontendSettings {
 /// Answers HTTP requests.
 pub(crate) struct Frontend {
     pub(super) router: Arc<Router>,
-    pub(super) upgrade_after: Duration,
     pub(super) max_body: usize,
     guard: Guard,
     mcp_path: String,
@@ -37,7 +35,6 @@ impl Frontend {
         let FrontendSettings { server, router } = settings;
         Self {
             router,
-            upgrade_after: server.upgrade_after,
             max_body: server.max_request_body_bytes,
             guard: Guard {
                 hosts: server.allowed_hosts,

@@ -4,7 +4,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
+use mcpg_capabilities::calls::Calls;
+use mcpg_capabilities::fleet::Fleet;
 use mcpg_capabilities::mac::MacKey;
+use mcpg_capabilities::mailbox::Mailbox;
 use mcpg_capabilities::sessions::Sessions;
 use mcpg_config::app::Federation;
 use tokio_util::sync::CancellationToken;
@@ -12,10 +15,11 @@ use tokio_util::task::TaskTracker;
 
 use super::catalogue::{Catalogue, Cursors};
 use super::drive::Patience;
+use super::endings::Endings;
+use super::head::Heads;
 use super::live::LiveCalls;
 use super::sessions::Openings;
 use crate::backends::OwnBindings;
-use crate::mint::Mint;
 use crate::upstream::Upstream;
 
 /// What a router is made of.
@@ -23,10 +27,13 @@ pub(crate) struct RouterSettings {
     pub(crate) own: OwnBindings,
     pub(crate) members: Vec<(Federation, Arc<Upstream>)>,
     pub(crate) sessions: Arc<Sessions>,
+    pub(crate) fleet: Arc<Fleet>,
     pub(crate) mac: MacKey,
-    pub(crate) mint: Mint,
+    pub(crate) calls: Calls,
+    pub(crate) mailbox: Mailbox,
     pub(crate) request_timeout: Duration,
     pub(crate) question_timeout: Duration,
+    pub(crate) upgrade_after: Duration,
     pub(crate) stop: CancellationToken,
 }
 
@@ -39,7 +46,8 @@ pub(crate) struct Router {
     pub(super) sessions: Arc<Sessions>,
     pub(super) openings: Openings,
     pub(super) live: Arc<LiveCalls>,
-    pub(super) mint: Mint,
+    pub(super) heads: Arc<Heads>,
+    pub(super) mailbox: Mailbox,
     pub(super) patience: Patience,
     /// The calls that run.
     pub(super) calls: TaskTracker,
@@ -51,7 +59,14 @@ pub(crate) struct Router {
 impl Router {
     /// Makes a router whose catalogue is empty until the upstreams were looked at.
     pub(crate) fn new(settings: RouterSettings) -> Arc<Self> {
-        Arc::new(Self {
+        let tasks = TaskTracker::new();
+        let heads = Heads {
+            calls: settings.calls,
+            replica: Arc::clone(settings.fleet.replica()),
+            mac: settings.mac.clone(),
+            tasks: tasks.clone(),
+        };
+        let router = Arc::new(Self {
             own: settings.own,
             members: settings.members,
             catalogue: ArcSwap::default(),
@@ -59,15 +74,21 @@ impl Router {
             sessions: settings.sessions,
             openings: Openings::default(),
             live: Arc::default(),
-            mint: settings.mint,
+            heads: Arc::new(heads),
+            mailbox: settings.mailbox,
             patience: Patience {
+                upgrade: settings.upgrade_after,
                 silence: settings.request_timeout,
                 question: settings.question_timeout,
             },
             calls: TaskTracker::new(),
-            tasks: TaskTracker::new(),
+            tasks,
             stop: settings.stop,
-        })
+        });
+        let endings = Endings::of(&router);
+        settings.fleet.view().listen(Arc::clone(&endings) as _);
+        router.sessions.close_with(endings);
+        router
     }
 
     /// Waits until every running call has ended, whether or not somebody still listens to it.

@@ -2,14 +2,13 @@
 
 use std::sync::Arc;
 
-use mcpg_capabilities::sessions::{SessionError, SessionId, SessionRecord};
+use mcpg_capabilities::sessions::{Admitted, SessionError, SessionId, SessionRecord};
 use mcpg_mcp::error::ErrorObject;
 use mcpg_mcp::initialize::InitializeParams;
 use mcpg_mcp::version::ProtocolVersion;
 use serde_json::value::RawValue;
 
 use super::core::Router;
-use super::live::Control;
 use super::start::SessionRef;
 
 /// A session that was just opened.
@@ -54,18 +53,27 @@ impl Router {
 
     /// Finds the session of a request.
     pub(crate) async fn admit(&self, id: &str) -> Result<SessionRef, SessionError> {
-        let (id, record) = self.sessions.admit(id).await?;
-        Ok(SessionRef { id, record })
+        let Admitted {
+            id,
+            record,
+            is_current,
+        } = self.sessions.admit(id).await?;
+        Ok(SessionRef {
+            id,
+            record,
+            is_current,
+        })
     }
 
-    /// Closes a session: its calls are aborted, what it held upstream is closed in the background.
-    pub(crate) async fn close_session(self: &Arc<Self>, id: &str) -> Result<(), SessionError> {
-        let (id, record) = self.sessions.close(id).await?;
-        for call in self.live.of_session(&id) {
-            // A full queue belongs to a call that is ending already.
-            let _ = call.try_send(Control::CloseSession);
+    /// Closes a session on every replica: its calls are aborted, what it held upstream is closed in the background.
+    ///
+    /// Once begun it is done to the end, whether or not the client waits for it.
+    pub(crate) async fn close_session(&self, id: &str) -> Result<(), SessionError> {
+        let (sessions, id) = (Arc::clone(&self.sessions), id.to_owned());
+        let closing = self.tasks.spawn(async move { sessions.close(&id).await });
+        match closing.await {
+            Ok(closed) => closed.map(drop),
+            Err(error) => Err(SessionError::Broken(error.to_string())),
         }
-        self.close_upstream_sessions(&record);
-        Ok(())
     }
 }

@@ -1,13 +1,12 @@
-//! The calls that run on this replica, so that cancels and answers find them.
+//! The calls of legacy sessions that run on this replica: what is said to them from elsewhere finds them here.
 
 use std::collections::HashMap;
 
+use mcpg_capabilities::calls::Version;
 use mcpg_capabilities::sessions::SessionId;
 use mcpg_mcp::id::RequestId;
 use parking_lot::Mutex;
 use tokio::sync::mpsc;
-
-use crate::exchange::Answer;
 
 /// What reaches a running call from other requests of its session.
 #[derive(Debug)]
@@ -16,30 +15,24 @@ pub(super) enum Control {
     Cancel,
     /// Its session was closed.
     CloseSession,
-    /// The client answers its question with this id.
-    Answer(RequestId, Answer),
+    /// Its head was changed, by a write with this version as far as that is known.
+    Look(Option<Version>),
 }
 
-/// The way to a running call. Bounded: a call that does not listen has as many answers as it can ever need.
+/// The way to a running call. Bounded: a call that does not listen has been told as much as it can ever need.
 pub(super) type ControlSender = mpsc::Sender<Control>;
 
 /// The calls of legacy sessions that run here.
 #[derive(Debug, Default)]
 pub(super) struct LiveCalls {
-    inner: Mutex<Inner>,
-}
-
-#[derive(Debug, Default)]
-struct Inner {
-    calls: HashMap<SessionId, HashMap<RequestId, ControlSender>>,
-    questions: HashMap<RequestId, (SessionId, ControlSender)>,
+    calls: Mutex<HashMap<SessionId, HashMap<RequestId, ControlSender>>>,
 }
 
 impl LiveCalls {
     /// Registers a call; `false` when one with the same id still runs in that session.
     pub(super) fn begin(&self, session: &SessionId, id: &RequestId, control: ControlSender) -> bool {
-        let mut inner = self.inner.lock();
-        let calls = inner.calls.entry(session.clone()).or_default();
+        let mut all = self.calls.lock();
+        let calls = all.entry(session.clone()).or_default();
         if calls.contains_key(id) {
             return false;
         }
@@ -49,50 +42,36 @@ impl LiveCalls {
 
     /// Removes a call that has ended.
     pub(super) fn end(&self, session: &SessionId, id: &RequestId) {
-        let mut inner = self.inner.lock();
-        if let Some(calls) = inner.calls.get_mut(session) {
+        let mut all = self.calls.lock();
+        if let Some(calls) = all.get_mut(session) {
             calls.remove(id);
             if calls.is_empty() {
-                inner.calls.remove(session);
+                all.remove(session);
             }
         }
     }
 
-    /// Registers a question of a running call.
-    pub(super) fn ask(&self, question: RequestId, session: SessionId, control: ControlSender) {
-        self.inner.lock().questions.insert(question, (session, control));
-    }
-
-    /// Removes a question that was answered or given up.
-    pub(super) fn forget_question(&self, question: &RequestId) {
-        self.inner.lock().questions.remove(question);
-    }
-
-    /// Finds the call that waits for the answer to `question`, once; another session's question is not found.
-    pub(super) fn take_question(&self, session: &SessionId, question: &RequestId) -> Option<ControlSender> {
-        let mut inner = self.inner.lock();
-        if inner
-            .questions
-            .get(question)
-            .is_none_or(|(owner, _)| owner != session)
-        {
-            return None;
-        }
-        inner.questions.remove(question).map(|(_, control)| control)
-    }
-
     /// Finds the running call `id` of a session.
-    pub(super) fn find(&self, session: &SessionId, id: &RequestId) -> Option<ControlSender> {
-        self.inner.lock().calls.get(session)?.get(id).cloned()
+    pub(super) fn find(&self, session: &str, id: &RequestId) -> Option<ControlSender> {
+        self.calls.lock().get(session)?.get(id).cloned()
     }
 
     /// All running calls of a session.
-    pub(super) fn of_session(&self, session: &SessionId) -> Vec<ControlSender> {
-        let inner = self.inner.lock();
-        inner
-            .calls
-            .get(session)
+    pub(super) fn of_session(&self, session: &str) -> Vec<ControlSender> {
+        let all = self.calls.lock();
+        all.get(session)
             .map(|calls| calls.values().cloned().collect())
             .unwrap_or_default()
+    }
+
+    /// All running calls.
+    pub(super) fn all(&self) -> Vec<ControlSender> {
+        let all = self.calls.lock();
+        all.values().flat_map(HashMap::values).cloned().collect()
+    }
+
+    /// The sessions that have running calls.
+    pub(super) fn sessions(&self) -> Vec<SessionId> {
+        self.calls.lock().keys().cloned().collect()
     }
 }

@@ -2,6 +2,10 @@
 
 use std::sync::Arc;
 
+use mcpg_capabilities::calls::Version;
+use mcpg_capabilities::calls::{Answered, CallKey, CallsError, Cancelled, QuestionId};
+use mcpg_capabilities::mailbox::Note;
+use mcpg_capabilities::owner::BootId;
 use mcpg_capabilities::sessions::SessionError;
 use mcpg_mcp::id::RequestId;
 use mcpg_mcp::object::Object;
@@ -33,14 +37,8 @@ impl Router {
                 });
                 changed.await.map(|_| ())
             }
-            "notifications/cancelled" => {
-                self.cancel(session, params).await;
-                Ok(())
-            }
-            "notifications/roots/list_changed" => {
-                self.roots_changed(session);
-                Ok(())
-            }
+            "notifications/cancelled" => self.cancel(session, params).await,
+            "notifications/roots/list_changed" => self.roots_changed(session).await,
             other => {
                 debug!(message = "Ignored a notification of a client.", method = other);
                 Ok(())
@@ -48,15 +46,37 @@ impl Router {
         }
     }
 
-    /// Takes a client's answer to a question. A late, doubled or foreign one has no effect.
-    pub(crate) async fn answer(&self, session: &SessionRef, question: &RequestId, answer: Answer) {
-        if let Some(call) = self.live.take_question(&session.id, question) {
-            // The call may have ended since; then nobody needs the answer.
-            let _ = call.send(Control::Answer(question.clone(), answer)).await;
+    /// Takes a client's answer to a question, wherever the call runs that asked. A late, doubled or foreign one has no
+    /// effect.
+    ///
+    /// # Errors
+    /// Why it could not be recorded: then the client must not be told that it was taken.
+    pub(crate) async fn answer(
+        &self,
+        session: &SessionRef,
+        question: &RequestId,
+        answer: Answer,
+    ) -> Result<(), SessionError> {
+        let minted = question
+            .as_str()
+            .and_then(|text| QuestionId::verify(&self.heads.mac, &session.id, text));
+        let Some(question) = minted else {
+            debug!(message = "Ignored an answer to a question that was never asked.", id = %question);
+            return Ok(());
+        };
+        match self.heads.calls.answer(&question, answer.into()).await {
+            Ok(Answered::Taken { owner, version } | Answered::Repeated { owner, version }) => {
+                self.wake(owner, &question.call, version).await;
+                Ok(())
+            }
+            Ok(Answered::Late | Answered::Unknown) => Ok(()),
+            Err(error) => Err(calls_error(error)),
         }
     }
 
-    async fn cancel(&self, session: &SessionRef, params: Option<&RawValue>) {
+    /// `notifications/cancelled`. A call that runs here is told; one that does not is found, or its later opening
+    /// stopped, through its head.
+    async fn cancel(&self, session: &SessionRef, params: Option<&RawValue>) -> Result<(), SessionError> {
         let id = params
             .and_then(|params| Object::parse(params).ok())
             .and_then(|params| {
@@ -64,16 +84,74 @@ impl Router {
                     .get("requestId")
                     .and_then(|id| RequestId::from_raw(id).ok())
             });
-        if let Some(call) = id.and_then(|id| self.live.find(&session.id, &id)) {
+        let Some(id) = id else {
+            return Ok(());
+        };
+        if let Some(call) = self.live.find(session.id.as_str(), &id) {
             // The call may have ended since; then there is nothing to cancel.
             let _ = call.send(Control::Cancel).await;
+            return Ok(());
+        }
+        let Ok(key) = CallKey::new(&session.id, id.as_json()) else {
+            return Ok(());
+        };
+        match self.heads.calls.cancel(&key).await {
+            Ok(Cancelled::Stopped { owner, version } | Cancelled::Already { owner, version }) => {
+                self.wake(owner, &key, version).await;
+                Ok(())
+            }
+            Ok(Cancelled::MarkerLeft | Cancelled::Finished) => Ok(()),
+            Err(error) => Err(calls_error(error)),
+        }
+    }
+
+    /// Tells the owner of a call that its head was changed.
+    async fn wake(&self, owner: Option<BootId>, call: &CallKey, version: Version) {
+        match owner {
+            Some(owner) if owner == *self.heads.replica.boot() => self.look_at(call, Some(version)).await,
+            Some(owner) => {
+                let note = Note {
+                    at: call.head(),
+                    version,
+                };
+                // What was written stands; without a note the owner finds it at its own next step.
+                if let Err(error) = self.mailbox.wake(&owner, &note).await {
+                    debug!(message = "The owner of a call could not be woken.", %owner, %error);
+                }
+            }
+            None => {}
+        }
+    }
+
+    /// Lets every call that runs here look at its head.
+    pub(super) fn look_at_all(&self) {
+        for call in self.live.all() {
+            // A full queue has a look in it, or belongs to a call that is ending.
+            let _ = call.try_send(Control::Look(None));
+        }
+    }
+
+    /// Lets a call that runs here look at its head.
+    pub(super) async fn look_at(&self, call: &CallKey, version: Option<Version>) {
+        let Ok(id) = RequestId::from_json(call.id()) else {
+            return;
+        };
+        if let Some(call) = self.live.find(call.session(), &id) {
+            // The call may have ended since.
+            let _ = call.send(Control::Look(version)).await;
         }
     }
 
     /// Tells the upstream sessions of this client that its roots changed.
-    fn roots_changed(self: &Arc<Self>, session: &SessionRef) {
+    async fn roots_changed(self: &Arc<Self>, session: &SessionRef) -> Result<(), SessionError> {
+        // One that is remembered may lack what another replica opened.
+        let record = if session.is_current {
+            Arc::clone(&session.record)
+        } else {
+            self.sessions.current(&session.id).await?
+        };
         for (federation, upstream) in &self.members {
-            let Ok(Some(upstream_session)) = recorded(&session.record, &federation.name) else {
+            let Ok(Some(upstream_session)) = recorded(&record, &federation.name) else {
                 continue;
             };
             let (upstream, name) = (Arc::clone(upstream), federation.name.clone());
@@ -87,5 +165,14 @@ impl Router {
                 }
             });
         }
+        Ok(())
+    }
+}
+
+fn calls_error(error: CallsError) -> SessionError {
+    match error {
+        CallsError::Unavailable(error) => SessionError::Unavailable(error),
+        CallsError::Indeterminate(error) => SessionError::Indeterminate(error),
+        other => SessionError::Broken(other.to_string()),
     }
 }

@@ -71,21 +71,20 @@ impl Router {
         let name = &self.members[at].0.name;
         let opening = self.openings.of(&session.id, at);
         let _one_at_a_time = opening.lock().await;
-        let record = self
-            .sessions
-            .change(&session.id, |_| false)
-            .await
-            .map_err(session_error)?;
+        let record = self.sessions.current(&session.id).await.map_err(session_error)?;
         if let Some(known) = recorded(&record, name)?
             && Some(&known) != gone
         {
             return Ok(known);
         }
+        if let Some(gone) = gone {
+            return self.reopen(at, session, client, gone).await;
+        }
         let fresh = self.open(at, session, &record, client).await?;
         self.record_opened(at, session, fresh, gone).await
     }
 
-    async fn open(
+    pub(super) async fn open(
         &self,
         at: usize,
         session: &SessionRef,
@@ -110,7 +109,7 @@ impl Router {
     }
 
     /// Writes the opened session into the client session's record; whoever was first wins.
-    async fn record_opened(
+    pub(super) async fn record_opened(
         &self,
         at: usize,
         session: &SessionRef,
@@ -119,6 +118,15 @@ impl Router {
     ) -> Result<Session, CallError> {
         let (federation, upstream) = &self.members[at];
         let raw = to_raw_value(&fresh).map_err(ErrorObject::internal)?;
+        // Noted before the record names it: whatever happens next, somebody will close it.
+        if let Err(error) = self
+            .sessions
+            .note_opened(&session.id, &federation.name, &raw)
+            .await
+        {
+            upstream.close(&fresh).await;
+            return Err(session_error(error));
+        }
         let changed = self
             .sessions
             .change(&session.id, |record| {
@@ -128,6 +136,7 @@ impl Router {
                 };
                 if replace {
                     record.upstreams.insert(federation.name.clone(), raw.clone());
+                    record.reopening.shift_remove(&federation.name);
                 }
                 replace
             })
@@ -222,17 +231,6 @@ impl Router {
             }
         }
     }
-
-    /// Closes everything that a closed client session held upstream, in the background.
-    pub(super) fn close_upstream_sessions(self: &Arc<Self>, record: &SessionRecord) {
-        for (federation, upstream) in &self.members {
-            let Ok(Some(session)) = recorded(record, &federation.name) else {
-                continue;
-            };
-            let upstream = Arc::clone(upstream);
-            self.tasks.spawn(async move { upstream.close(&session).await });
-        }
-    }
 }
 
 /// The upstream session that a record names, if any.
@@ -249,6 +247,9 @@ pub(super) fn session_error(error: SessionError) -> CallError {
     match error {
         SessionError::Unknown => {
             ErrorObject::internal_with_reason("session_closed", "the session was closed")
+        }
+        SessionError::Unavailable(_) | SessionError::Indeterminate(_) => {
+            return CallError::NotStarted(error.to_string());
         }
         other => ErrorObject::internal_with_reason("coordinator", other.to_string()),
     }

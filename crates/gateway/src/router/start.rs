@@ -4,11 +4,12 @@ use std::borrow::Cow;
 use std::pin::pin;
 use std::sync::Arc;
 
+use mcpg_capabilities::calls::CallKey;
 use mcpg_capabilities::sessions::{SessionId, SessionRecord};
 use mcpg_mcp::envelope::Request;
 use mcpg_mcp::error::ErrorObject;
 use mcpg_mcp::id::RequestId;
-use mcpg_mcp::meta::{LogLevel, PROGRESS_TOKEN, RequestMeta};
+use mcpg_mcp::meta::{PROGRESS_TOKEN, RequestMeta};
 use mcpg_mcp::object::Object;
 use mcpg_mcp::params::Params;
 use mcpg_mcp::version::{Era, ProtocolVersion};
@@ -17,7 +18,8 @@ use tokio::sync::mpsc;
 
 use super::call::Call;
 use super::core::Router;
-use super::drive::{Disconnect, Driver, EVENT_QUEUE, LogFilter};
+use super::drive::{Disconnect, Driver, EVENT_QUEUE, InSession, LogFilter};
+use super::head::CallHead;
 use crate::exchange::{Caller, EventSink};
 
 /// How many cancels and answers wait for a busy driver.
@@ -28,6 +30,8 @@ const CONTROL_QUEUE: usize = 16;
 pub(crate) struct SessionRef {
     pub(crate) id: SessionId,
     pub(crate) record: Arc<SessionRecord>,
+    /// Whether the record was read for this request; one that was remembered may lack the latest change.
+    pub(crate) is_current: bool,
 }
 
 /// Who sent a request.
@@ -98,16 +102,7 @@ impl Client {
     }
 
     fn log_filter(&self) -> LogFilter {
-        match (
-            self.log_level
-                .as_deref()
-                .and_then(|level| level.parse::<LogLevel>().ok()),
-            self.era(),
-        ) {
-            (Some(level), _) => LogFilter::From(level),
-            (None, Era::Legacy) => LogFilter::All,
-            (None, Era::Modern) => LogFilter::Nothing,
-        }
+        LogFilter::of(self.log_level.as_deref(), self.era())
     }
 }
 
@@ -115,7 +110,7 @@ impl Router {
     /// Starts a call. It runs while the returned [`Call`] is polled, and by itself once that is dropped.
     ///
     /// # Errors
-    /// The JSON-RPC error for an id that is still in use in the session.
+    /// The JSON-RPC error for an id that is still in use in the session, or too long.
     pub(crate) fn start(
         self: &Arc<Self>,
         request: ClientRequest,
@@ -124,14 +119,22 @@ impl Router {
         let (output, outputs) = mpsc::channel(EVENT_QUEUE);
         let (session, controls) = match &client.session {
             Some(session) => {
+                let key = CallKey::new(&session.id, request.id.as_json())
+                    .map_err(|invalid| ErrorObject::invalid_request(invalid.to_string()))?;
                 let (control, controls) = mpsc::channel(CONTROL_QUEUE);
-                if !self.live.begin(&session.id, &request.id, control.clone()) {
+                if !self.live.begin(&session.id, &request.id, control) {
                     return Err(ErrorObject::invalid_request(format!(
                         "id {} is still in use by a running request of this session",
                         request.id
                     )));
                 }
-                (Some((session.id.clone(), control)), Some(controls))
+                let session = InSession {
+                    id: session.id.clone(),
+                    sessions: Arc::clone(&self.sessions),
+                    head: CallHead::new(&self.heads, key),
+                    level_may_be_old: !session.is_current,
+                };
+                (Some(session), Some(controls))
             }
             None => (None, None),
         };
@@ -139,7 +142,6 @@ impl Router {
             id: request.id,
             session,
             live: Arc::clone(&self.live),
-            mint: self.mint.clone(),
             patience: self.patience,
             disconnect: match client.era() {
                 Era::Legacy => Disconnect::RunOn,

@@ -52,10 +52,11 @@ impl Upstream {
         Ok(opened?.session)
     }
 
-    /// Closes a session. Whether that worked does not matter to anybody: what cannot be closed expires.
-    pub(crate) async fn close(&self, session: &Session) {
-        if session.id.is_some() {
-            self.deletion(session.clone()).await;
+    /// Closes a session; `false` when the upstream could not be asked to. What is never closed expires there.
+    pub(crate) async fn close(&self, session: &Session) -> bool {
+        match session.id {
+            Some(_) => self.deletion(session.clone()).await,
+            None => true,
         }
     }
 
@@ -67,8 +68,8 @@ impl Upstream {
         }
     }
 
-    /// Closes a session, without holding on to the upstream.
-    fn deletion(&self, session: Session) -> impl Future<Output = ()> + Send + use<> {
+    /// Closes a session, without holding on to the upstream; `false` when it gave no answer.
+    fn deletion(&self, session: Session) -> impl Future<Output = bool> + Send + use<> {
         let (http, name) = (Arc::clone(&self.http), self.settings.name.clone());
         let limit = self.settings.timing.request;
         async move {
@@ -78,8 +79,19 @@ impl Upstream {
                 body::discard(http.delete(headers).await?.into_body()).await;
                 Ok::<_, UpstreamError>(())
             });
-            if let Ok(Err(error)) = deleted.await {
-                debug!(message = "A session could not be closed.", upstream = name, %error);
+            match deleted.await {
+                Ok(Ok(())) => true,
+                Ok(Err(error)) => {
+                    debug!(message = "A session could not be closed.", upstream = name, %error);
+                    false
+                }
+                Err(_) => {
+                    debug!(
+                        message = "A session could not be closed in time.",
+                        upstream = name
+                    );
+                    false
+                }
             }
         }
     }

@@ -4,13 +4,23 @@ use std::future::pending;
 use std::sync::Arc;
 use std::time::Duration;
 
+use mcpg_capabilities::calls::{Answered, CallKey, Calls, CallsConfig, Cancelled, QuestionId};
+use mcpg_capabilities::fleet::{Fleet, FleetOptions};
 use mcpg_capabilities::mac::MacKey;
+use mcpg_capabilities::owner::BootId;
+use mcpg_capabilities::sessions::{SessionRecord, SessionsConfig, SessionsParts};
+use mcpg_cluster::{Coordinator, TokioClock};
+use mcpg_mcp::meta::LogLevel;
 use serde_json::Value;
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, oneshot};
+use tokio::time::Instant;
+use tokio_util::task::TaskTracker;
 
 use super::*;
-use crate::exchange::{EventSink, NoAnswer};
+use crate::exchange::{CallError, EventSink, NoAnswer};
+use crate::router::head::Heads;
 
+const UPGRADE: Duration = Duration::from_millis(250);
 const SILENCE: Duration = Duration::from_secs(30);
 const QUESTION: Duration = Duration::from_secs(900);
 
@@ -23,22 +33,82 @@ struct Rig {
     sink: EventSink,
     live: Arc<LiveCalls>,
     session: SessionId,
+    replica: TestReplica,
 }
 
-fn rig(disconnect: Disconnect) -> Rig {
+/// A replica on a coordinator of its own.
+struct TestReplica {
+    heads: Arc<Heads>,
+    sessions: Arc<Sessions>,
+    session: SessionId,
+}
+
+async fn replica() -> TestReplica {
+    let coordinator: Arc<dyn Coordinator> = Arc::new(mcpg_single_node::SingleNode::new());
+    let options = FleetOptions {
+        clock: Arc::new(TokioClock::new()),
+        ..FleetOptions::new(BootId::new("boot"), Duration::from_secs(2))
+    };
+    let fleet = Fleet::join(coordinator, options).await.unwrap();
+    let mac = MacKey::new([1; 16]);
+    let key_value = Arc::clone(&fleet.primitives().key_value);
+    let sessions = Arc::new(Sessions::new(SessionsParts {
+        key_value: Arc::clone(&key_value),
+        mac: mac.clone(),
+        view: Arc::clone(fleet.view()),
+        incarnation: Arc::clone(fleet.incarnation()),
+        support: fleet.support().clone(),
+        config: SessionsConfig {
+            idle_timeout: QUESTION,
+            max_sessions: 10,
+        },
+    }));
+    let calls = Calls::new(
+        key_value,
+        Arc::clone(fleet.replica()) as _,
+        Arc::clone(fleet.clock()),
+        CallsConfig {
+            boot: BootId::new("boot"),
+            record_ttl: sessions.record_ttl(),
+            patience: Duration::from_secs(5),
+            stale_reads: Duration::ZERO,
+        },
+    );
+    let record = SessionRecord::new("2025-11-25", raw("{}").into(), None);
+    let (session, _) = sessions.create(record).await.unwrap();
+    TestReplica {
+        heads: Arc::new(Heads {
+            calls,
+            replica: Arc::clone(fleet.replica()),
+            mac,
+            tasks: TaskTracker::new(),
+        }),
+        sessions,
+        session,
+    }
+}
+
+async fn rig(disconnect: Disconnect) -> Rig {
+    let replica = replica().await;
     let (output, outputs) = mpsc::channel(EVENT_QUEUE);
     let (control, controls) = mpsc::channel(16);
     let (sink, events) = EventSink::new(EVENT_QUEUE);
     let live = Arc::new(LiveCalls::default());
-    let session = SessionId::mint(&MacKey::new([1; 16]));
+    let session = replica.session.clone();
     let id = RequestId::from_number(1);
-    assert!(live.begin(&session, &id, control.clone()));
+    assert!(live.begin(&session, &id, control));
+    let key = CallKey::new(&session, id.as_json()).unwrap();
     let driver = Driver {
         id,
-        session: Some((session.clone(), control)),
+        session: Some(InSession {
+            id: session.clone(),
+            sessions: Arc::clone(&replica.sessions),
+            head: CallHead::new(&replica.heads, key),
+            level_may_be_old: false,
+        }),
         live: Arc::clone(&live),
-        mint: Mint::new("boot"),
         patience: Patience {
+            upgrade: UPGRADE,
             silence: SILENCE,
             question: QUESTION,
         },
@@ -55,6 +125,15 @@ fn rig(disconnect: Disconnect) -> Rig {
         sink,
         live,
         session,
+        replica,
+    }
+}
+
+/// What comes after the response has become a stream.
+async fn streamed(outputs: &mut mpsc::Receiver<Output>) -> Option<Output> {
+    match outputs.recv().await {
+        Some(Output::Stream) => outputs.recv().await,
+        other => panic!("{other:?}"),
     }
 }
 
@@ -98,7 +177,7 @@ async fn events_come_before_the_only_answer_and_log_messages_are_filtered() {
         mut outputs,
         sink,
         ..
-    } = rig(Disconnect::RunOn);
+    } = rig(Disconnect::RunOn).await;
     let call = async move {
         sink.notify(
             "notifications/message",
@@ -115,7 +194,7 @@ async fn events_come_before_the_only_answer_and_log_messages_are_filtered() {
         Ok(raw(r#"{"done":true}"#))
     };
     drive(driver, call, events, controls).await;
-    assert_eq!(message(outputs.recv().await)["params"]["data"], "yes");
+    assert_eq!(message(streamed(&mut outputs).await)["params"]["data"], "yes");
     assert_eq!(message(outputs.recv().await)["params"]["progress"], 1);
     assert_eq!(message(outputs.recv().await)["result"]["done"], true);
     assert!(outputs.recv().await.is_none());
@@ -130,19 +209,20 @@ async fn silence_ends_a_call_with_a_timeout_and_lets_go_of_its_future() {
         mut outputs,
         sink,
         ..
-    } = rig(Disconnect::RunOn);
+    } = rig(Disconnect::RunOn).await;
     let dropped = Arc::new(std::sync::atomic::AtomicBool::new(false));
     let guard = Guard(Arc::clone(&dropped));
     let started = Instant::now();
     let call = async move {
         let _guard = guard;
-        tokio::time::sleep(SILENCE - Duration::from_secs(1)).await;
+        sleep(SILENCE - Duration::from_secs(1)).await;
         // A sign of life: from here on the silence counts anew.
         sink.notify("notifications/progress", None).await;
         pending().await
     };
     drive(driver, call, events, controls).await;
-    assert_eq!(message(outputs.recv().await)["method"], "notifications/progress");
+    let progress = message(streamed(&mut outputs).await);
+    assert_eq!(progress["method"], "notifications/progress");
     let answer = message(outputs.recv().await);
     assert_eq!(answer["error"]["data"]["reason"], "timeout", "{answer}");
     assert_eq!(started.elapsed(), SILENCE * 2 - Duration::from_secs(1));
@@ -159,12 +239,12 @@ async fn a_cancel_ends_a_call_without_an_answer() {
         live,
         session,
         ..
-    } = rig(Disconnect::RunOn);
-    let control = live.find(&session, &RequestId::from_number(1)).unwrap();
+    } = rig(Disconnect::RunOn).await;
+    let control = live.find(session.as_str(), &RequestId::from_number(1)).unwrap();
     control.send(Control::Cancel).await.unwrap();
     drive(driver, pending(), events, controls).await;
     assert!(matches!(outputs.recv().await, Some(Output::Cancelled)));
-    assert!(live.find(&session, &RequestId::from_number(1)).is_none());
+    assert!(live.find(session.as_str(), &RequestId::from_number(1)).is_none());
 }
 
 #[tokio::test(start_paused = true)]
@@ -177,8 +257,8 @@ async fn a_question_is_answered_once_and_stops_the_clock_meanwhile() {
         sink,
         live,
         session,
-        ..
-    } = rig(Disconnect::RunOn);
+        replica,
+    } = rig(Disconnect::RunOn).await;
     let call = async move {
         let answer = sink
             .ask("elicitation/create", Some(raw(r#"{"message":"?"}"#)))
@@ -187,25 +267,94 @@ async fn a_question_is_answered_once_and_stops_the_clock_meanwhile() {
         Ok(answer.unwrap())
     };
     let running = tokio::spawn(drive(driver, call, events, controls));
-    let question = message(outputs.recv().await);
-    let id = RequestId::from_json(&question["id"].to_string()).unwrap();
-    tokio::time::sleep(SILENCE * 3).await;
-    let stranger = SessionId::mint(&MacKey::new([1; 16]));
+    let question = message(streamed(&mut outputs).await);
+    let id = question["id"].as_str().unwrap();
+    sleep(SILENCE * 3).await;
+    let (mac, calls) = (&replica.heads.mac, &replica.heads.calls);
+    let stranger = SessionId::mint(mac);
     assert!(
-        live.take_question(&stranger, &id).is_none(),
-        "another session's question is not found"
+        QuestionId::verify(mac, &stranger, id).is_none(),
+        "of another session"
     );
-    let control = live.take_question(&session, &id).unwrap();
-    assert!(
-        live.take_question(&session, &id).is_none(),
-        "a second answer finds nothing"
-    );
-    control
-        .send(Control::Answer(id, Ok(raw(r#"{"action":"accept"}"#))))
+    let id = QuestionId::verify(mac, &session, id).unwrap();
+    let answer = |text: &str| Ok::<_, Box<RawValue>>(raw(text)).into();
+    let taken = calls.answer(&id, answer(r#"{"action":"accept"}"#)).await.unwrap();
+    let second = calls
+        .answer(&id, answer(r#"{"action":"decline"}"#))
         .await
         .unwrap();
+    let Answered::Taken { version, .. } = taken else {
+        panic!("{taken:?}")
+    };
+    assert!(matches!(second, Answered::Repeated { .. }), "{second:?}");
+    let control = live.find(session.as_str(), &RequestId::from_number(1)).unwrap();
+    control.send(Control::Look(Some(version))).await.unwrap();
     assert_eq!(message(outputs.recv().await)["result"]["action"], "accept");
     running.await.unwrap();
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_quick_and_quiet_call_writes_nothing() {
+    let Rig {
+        driver,
+        events,
+        controls,
+        mut outputs,
+        session,
+        replica,
+        ..
+    } = rig(Disconnect::RunOn).await;
+    let call = async {
+        sleep(UPGRADE / 2).await;
+        Ok(raw("{}"))
+    };
+    drive(driver, call, events, controls).await;
+    assert!(matches!(outputs.recv().await, Some(Output::Answer(_))));
+    let key = CallKey::new(&session, "1").unwrap();
+    let cancelled = replica.heads.calls.cancel(&key).await.unwrap();
+    assert_eq!(cancelled, Cancelled::MarkerLeft, "nothing stood there");
+}
+
+#[tokio::test(start_paused = true)]
+async fn c2_a_cancel_that_came_to_another_replica_before_stops_the_call_when_it_becomes_a_stream() {
+    let Rig {
+        driver,
+        events,
+        controls,
+        mut outputs,
+        session,
+        replica,
+        ..
+    } = rig(Disconnect::RunOn).await;
+    let key = CallKey::new(&session, "1").unwrap();
+    replica.heads.calls.cancel(&key).await.unwrap();
+    drive(driver, pending(), events, controls).await;
+    assert!(matches!(outputs.recv().await, Some(Output::Cancelled)));
+    assert!(outputs.recv().await.is_none());
+}
+
+#[tokio::test(start_paused = true)]
+async fn c1_a_cancelled_head_ends_the_call_without_an_answer_even_when_nobody_woke_it() {
+    let Rig {
+        driver,
+        events,
+        controls,
+        mut outputs,
+        session,
+        replica,
+        ..
+    } = rig(Disconnect::RunOn).await;
+    let calls = replica.heads.calls.clone();
+    let call = async move {
+        sleep(UPGRADE * 2).await;
+        let key = CallKey::new(&session, "1").unwrap();
+        let cancelled = calls.cancel(&key).await.unwrap();
+        assert!(matches!(cancelled, Cancelled::Stopped { .. }), "{cancelled:?}");
+        Ok(raw("{}"))
+    };
+    drive(driver, call, events, controls).await;
+    assert!(matches!(outputs.recv().await, Some(Output::Stream)));
+    assert!(matches!(outputs.recv().await, Some(Output::Cancelled)));
 }
 
 #[tokio::test(start_paused = true)]
@@ -217,7 +366,7 @@ async fn what_the_client_did_not_declare_is_refused_without_asking_it() {
         mut outputs,
         sink,
         ..
-    } = rig(Disconnect::RunOn);
+    } = rig(Disconnect::RunOn).await;
     let call = async move {
         let refused = sink
             .ask("sampling/createMessage", None)
@@ -239,11 +388,11 @@ async fn a_lost_legacy_client_costs_the_stream_and_not_the_call() {
         outputs,
         sink,
         ..
-    } = rig(Disconnect::RunOn);
+    } = rig(Disconnect::RunOn).await;
     drop(outputs);
     let (finished, finish) = oneshot::channel();
     let call = async move {
-        tokio::time::sleep(Duration::from_secs(1)).await;
+        sleep(Duration::from_secs(1)).await;
         let nobody = sink.ask("elicitation/create", None).await;
         finished.send(nobody.unwrap_err()).unwrap();
         Ok(raw("{}"))
@@ -260,7 +409,7 @@ async fn a_lost_modern_client_is_a_cancel() {
         controls,
         outputs,
         ..
-    } = rig(Disconnect::Cancel);
+    } = rig(Disconnect::Cancel).await;
     let dropped = Arc::new(std::sync::atomic::AtomicBool::new(false));
     let guard = Guard(Arc::clone(&dropped));
     drop(outputs);
@@ -281,7 +430,7 @@ async fn a_client_that_stops_reading_is_given_up_and_the_call_ends_all_the_same(
         outputs,
         sink,
         ..
-    } = rig(Disconnect::RunOn);
+    } = rig(Disconnect::RunOn).await;
     let call = async move {
         for _ in 0..EVENT_QUEUE * 3 {
             sink.notify("notifications/progress", None).await;
@@ -289,7 +438,7 @@ async fn a_client_that_stops_reading_is_given_up_and_the_call_ends_all_the_same(
         Ok(raw("{}"))
     };
     drive(driver, call, events, controls).await;
-    assert_eq!(outputs.len(), EVENT_QUEUE);
+    assert_eq!(outputs.len(), EVENT_QUEUE, "no more than fits was sent");
 }
 
 #[test]
@@ -308,5 +457,5 @@ fn one_id_runs_once_in_a_session() {
     );
     live.end(&a, &number);
     assert!(live.begin(&a, &number, control));
-    assert_eq!(live.of_session(&a).len(), 2);
+    assert_eq!(live.of_session(a.as_str()).len(), 2);
 }

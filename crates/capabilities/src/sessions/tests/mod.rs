@@ -1,37 +1,25 @@
 #![allow(clippy::unwrap_used)]
 
+mod budgets;
+mod closing;
+mod harness;
+mod over_replicas;
+mod releases;
+
 use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use mcpg_cluster::{Coordinator as _, Expect, Key, KeyValue};
+use mcpg_cluster::{Expect, Key};
 use mcpg_single_node::SingleNode;
 use serde_json::value::RawValue;
 
+use self::harness::{IDLE, TestReplica, backend, fleet_of, key_value, replica};
 use super::*;
-use crate::mac::MacKey;
-
-const IDLE: Duration = Duration::from_secs(60);
 
 fn record() -> SessionRecord {
     let capabilities = RawValue::from_string(r#"{"roots":{}}"#.to_owned()).unwrap();
     SessionRecord::new("2025-11-25", capabilities.into(), None)
-}
-
-async fn replica(key_value: &Arc<dyn KeyValue>, max_sessions: usize) -> Sessions {
-    let mac = MacKey::load(key_value).await.unwrap();
-    Sessions::new(
-        Arc::clone(key_value),
-        mac,
-        SessionsConfig {
-            idle_timeout: IDLE,
-            max_sessions,
-        },
-    )
-}
-
-fn backend() -> Arc<dyn KeyValue> {
-    Arc::clone(&SingleNode::new().primitives().key_value)
 }
 
 fn is_unknown<T>(result: &Result<T, SessionError>) -> bool {
@@ -41,9 +29,9 @@ fn is_unknown<T>(result: &Result<T, SessionError>) -> bool {
 #[tokio::test(start_paused = true)]
 async fn a_session_can_be_used_by_another_replica_at_once() {
     let backend = backend();
-    let (a, b) = (replica(&backend, 10).await, replica(&backend, 10).await);
+    let (a, b) = (replica(&backend).await, replica(&backend).await);
     let (id, _) = a.create(record()).await.unwrap();
-    let (same, record) = b.admit(id.as_str()).await.unwrap();
+    let Admitted { id: same, record, .. } = b.admit(id.as_str()).await.unwrap();
     assert_eq!(same, id);
     assert_eq!(record.protocol_version, "2025-11-25");
     assert_eq!(record.capabilities.get(), r#"{"roots":{}}"#);
@@ -52,7 +40,7 @@ async fn a_session_can_be_used_by_another_replica_at_once() {
 #[tokio::test(start_paused = true)]
 async fn an_id_that_was_never_minted_is_refused_without_asking_the_coordinator() {
     let backend = backend();
-    let sessions = replica(&backend, 10).await;
+    let sessions = replica(&backend).await;
     let (id, _) = sessions.create(record()).await.unwrap();
     let mut forged = id.as_str().to_owned();
     let last = if forged.ends_with('A') { "B" } else { "A" };
@@ -68,7 +56,7 @@ async fn an_id_that_was_never_minted_is_refused_without_asking_the_coordinator()
         assert!(is_unknown(&sessions.close(text).await), "{text}");
     }
     // A record under a forged id is no session either: somebody else wrote it.
-    backend
+    key_value(&backend)
         .put(
             &Key::new("sessions", Bytes::from(forged.clone())),
             Bytes::from("{}"),
@@ -83,7 +71,7 @@ async fn an_id_that_was_never_minted_is_refused_without_asking_the_coordinator()
 #[tokio::test(start_paused = true)]
 async fn a_session_expires_when_idle_and_lives_while_it_is_used() {
     let backend = backend();
-    let (a, b) = (replica(&backend, 10).await, replica(&backend, 10).await);
+    let (a, b) = (replica(&backend).await, replica(&backend).await);
     let (id, _) = a.create(record()).await.unwrap();
     for round in 0..20 {
         tokio::time::advance(IDLE / 2).await;
@@ -103,9 +91,10 @@ async fn a_session_expires_when_idle_and_lives_while_it_is_used() {
 #[tokio::test(start_paused = true)]
 async fn uses_within_a_quarter_of_the_idle_timeout_write_nothing() {
     let backend = backend();
-    let sessions = replica(&backend, 10).await;
+    let sessions = replica(&backend).await;
     let (id, _) = sessions.create(record()).await.unwrap();
     let key = Key::new("sessions", Bytes::from(id.as_str().to_owned()));
+    let backend = key_value(&backend);
     let before = backend.get(&key).await.unwrap().unwrap().version;
     for _ in 0..100 {
         sessions.admit(id.as_str()).await.unwrap();
@@ -116,7 +105,7 @@ async fn uses_within_a_quarter_of_the_idle_timeout_write_nothing() {
 #[tokio::test(start_paused = true)]
 async fn a_closed_session_is_gone_everywhere_and_stays_gone() {
     let backend = backend();
-    let (a, b) = (replica(&backend, 10).await, replica(&backend, 10).await);
+    let (a, b) = (replica(&backend).await, replica(&backend).await);
     let (id, _) = a.create(record()).await.unwrap();
     b.admit(id.as_str()).await.unwrap();
     assert!(a.close(id.as_str()).await.is_ok());
@@ -135,13 +124,14 @@ async fn a_closed_session_is_gone_everywhere_and_stays_gone() {
 #[tokio::test(start_paused = true)]
 async fn of_many_closes_exactly_one_succeeds() {
     let backend = backend();
-    let a = Arc::new(replica(&backend, 10).await);
-    let b = Arc::new(replica(&backend, 10).await);
+    let a = replica(&backend).await;
+    let b = replica(&backend).await;
     let (id, _) = a.create(record()).await.unwrap();
     let mut closes = tokio::task::JoinSet::new();
     for round in 0..20 {
-        let (replica, id) = (Arc::clone(if round % 2 == 0 { &a } else { &b }), id.clone());
-        closes.spawn(async move { replica.close(id.as_str()).await });
+        let replica = if round % 2 == 0 { &a } else { &b };
+        let (sessions, id) = (Arc::clone(&replica.sessions), id.clone());
+        closes.spawn(async move { sessions.close(id.as_str()).await });
     }
     let results = closes.join_all().await;
     assert_eq!(results.iter().filter(|result| result.is_ok()).count(), 1);
@@ -151,12 +141,12 @@ async fn of_many_closes_exactly_one_succeeds() {
 #[tokio::test]
 async fn concurrent_changes_of_one_session_are_all_kept() {
     let backend = backend();
-    let a = Arc::new(replica(&backend, 10).await);
-    let b = Arc::new(replica(&backend, 10).await);
+    let a = replica(&backend).await;
+    let b = replica(&backend).await;
     let (id, _) = a.create(record()).await.unwrap();
     let mut writers = tokio::task::JoinSet::new();
     for (replica, name) in [(&a, "a"), (&b, "b")] {
-        let (replica, id) = (Arc::clone(replica), id.clone());
+        let (replica, id) = (Arc::clone(&replica.sessions), id.clone());
         writers.spawn(async move {
             for number in 0..200 {
                 let raw = RawValue::from_string(number.to_string()).unwrap();
@@ -169,14 +159,14 @@ async fn concurrent_changes_of_one_session_are_all_kept() {
         });
     }
     writers.join_all().await;
-    let (_, record) = a.admit(id.as_str()).await.unwrap();
+    let record = a.current(&id).await.unwrap();
     assert_eq!(record.upstreams.len(), 400);
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_replica_mints_no_more_sessions_than_it_may_until_some_are_gone() {
     let backend = backend();
-    let sessions = replica(&backend, 2).await;
+    let sessions = harness::with_limit(&backend, 2).await;
     let (first, _) = sessions.create(record()).await.unwrap();
     sessions.create(record()).await.unwrap();
     assert!(matches!(sessions.create(record()).await, Err(SessionError::Full)));
@@ -188,29 +178,4 @@ async fn a_replica_mints_no_more_sessions_than_it_may_until_some_are_gone() {
         sessions.create(record()).await.is_ok(),
         "expired sessions no longer count"
     );
-}
-
-#[tokio::test(start_paused = true)]
-async fn what_a_newer_release_wrote_survives_a_change_and_a_release_too_far_ahead_is_refused() {
-    let backend = backend();
-    let sessions = replica(&backend, 10).await;
-    let (id, _) = sessions.create(record()).await.unwrap();
-    let key = Key::new("sessions", Bytes::from(id.as_str().to_owned()));
-    let rewrite = |format: &str| {
-        let text = format!(
-            r#"{{"format":{format},"state":"open","protocol_version":"2025-11-25","capabilities":{{}},"initialized":false,"novelty":{{"a":[1]}}}}"#
-        );
-        backend.put(&key, Bytes::from(text), Expect::Any, Some(IDLE))
-    };
-    rewrite("2").await.unwrap();
-    let changed = sessions
-        .change(&id, |record| !std::mem::replace(&mut record.initialized, true))
-        .await;
-    assert!(changed.unwrap().initialized);
-    let stored = backend.get(&key).await.unwrap().unwrap().value;
-    let stored: serde_json::Value = serde_json::from_slice(&stored).unwrap();
-    assert_eq!(stored["novelty"], serde_json::json!({ "a": [1] }));
-    rewrite("3").await.unwrap();
-    let refused = sessions.admit(id.as_str()).await.unwrap_err();
-    assert!(refused.to_string().contains("format 3"), "{refused}");
 }

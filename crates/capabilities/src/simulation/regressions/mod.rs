@@ -1,0 +1,7 @@
+//! The schedules that break simpler protocols, each run with the protection and without it.
+
+mod calls;
+mod incarnation;
+mod judging;
+mod mail;
+mod sessions;

@@ -1,0 +1,10 @@
+//! Random work under random trouble, and what must hold whatever happens.
+
+mod booting;
+mod calls;
+mod each_operation;
+mod judging;
+mod lost_data;
+mod mail;
+mod sessions;
+mod teeth;

@@ -1,0 +1,99 @@
+//! The sweeper: ends what dead replicas left unfinished, and answers mail that nobody will read.
+
+use std::sync::Arc;
+
+use mcpg_cluster::{Cursor, KeyValue};
+use tracing::{debug, info};
+
+use crate::calls::Calls;
+use crate::mailbox::Mailbox;
+use crate::owner::{BootId, Judge};
+use crate::replica::boots;
+
+/// How many things of one boot are dealt with in one round: a crash must not make the sweeper the next trouble.
+const AT_ONCE: usize = 200;
+
+/// Goes through what dead replicas left behind. One replica does it at a time, as the leader; that two do it for a
+/// while harms nobody, because every write of it compares.
+#[derive(Clone)]
+pub struct Sweeper {
+    /// Where the boots are listed.
+    pub key_value: Arc<dyn KeyValue>,
+    /// Who says who is dead.
+    pub judge: Arc<dyn Judge>,
+    /// The calls that may have to be ended.
+    pub calls: Calls,
+    /// The mail that may have to be answered.
+    pub mailbox: Mailbox,
+}
+
+impl std::fmt::Debug for Sweeper {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.debug_struct("Sweeper").finish_non_exhaustive()
+    }
+}
+
+impl Sweeper {
+    /// Goes through all boots once. What fails is tried again in the next round.
+    pub async fn round(&self) {
+        let boots = match boots::list(self.key_value.as_ref()).await {
+            Ok(boots) => boots,
+            Err(error) => {
+                debug!(message = "Dead replicas could not be looked for.", %error);
+                return;
+            }
+        };
+        for boot in boots {
+            match self.judge.is_dead(&boot.owner).await {
+                Ok(true) => self.sweep(&boot.id).await,
+                Ok(false) => {}
+                Err(error) => debug!(message = "A replica could not be judged.", boot = %boot.id, %error),
+            }
+        }
+    }
+
+    async fn sweep(&self, boot: &BootId) {
+        if self.end_calls(boot).await && self.answer_mail(boot).await {
+            info!(message = "Nothing of a dead replica is left.", %boot);
+            if let Err(error) = boots::forget(self.key_value.as_ref(), boot).await {
+                debug!(message = "The entry of a dead replica is left to expire.", %boot, %error);
+            }
+        }
+    }
+
+    /// Ends one round's worth of calls; whether none is left.
+    async fn end_calls(&self, boot: &BootId) -> bool {
+        let mut cursor: Option<Cursor> = None;
+        let mut ended = 0;
+        loop {
+            match self.calls.end_of(boot, cursor.as_ref(), AT_ONCE).await {
+                Ok(sweep) if sweep.kept > 0 => return false,
+                Ok(sweep) => {
+                    ended += sweep.ended;
+                    cursor = sweep.next;
+                }
+                Err(error) => {
+                    debug!(message = "The calls of a dead replica could not be ended.", %boot, %error);
+                    return false;
+                }
+            }
+            if cursor.is_none() {
+                return true;
+            }
+            if ended >= AT_ONCE {
+                return false;
+            }
+        }
+    }
+
+    /// Answers one round's worth of mail; whether none is left.
+    async fn answer_mail(&self, boot: &BootId) -> bool {
+        match self.mailbox.answer_for(boot, None, AT_ONCE).await {
+            Ok(sweep) => sweep.next.is_none(),
+            Err(error) => {
+                debug!(message = "The mail of a dead replica could not be answered.", %boot, %error);
+                false
+            }
+        }
+    }
+}

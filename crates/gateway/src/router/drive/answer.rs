@@ -1,0 +1,49 @@
+//! The only answer of a call, as a JSON-RPC message.
+
+use bytes::Bytes;
+use mcpg_mcp::error::ErrorObject;
+use mcpg_mcp::id::RequestId;
+use mcpg_mcp::write;
+
+use crate::exchange::{CallError, Outcome};
+
+/// The answer of a call.
+#[derive(Debug)]
+pub(crate) struct Final {
+    /// The JSON-RPC response.
+    pub(crate) message: Bytes,
+    /// The error, where it is one: the modern era expresses some in the HTTP status.
+    pub(crate) error: Option<ErrorObject>,
+    /// Nothing was sent to an executor, because the coordinator could not be reached: the same request may be sent
+    /// again.
+    pub(crate) not_started: bool,
+}
+
+/// The response message for an outcome.
+pub(in crate::router) fn answer(id: &RequestId, outcome: Outcome) -> Final {
+    match outcome {
+        Ok(result) => Final {
+            message: write::result(id, &result),
+            error: None,
+            not_started: false,
+        },
+        Err(CallError::Answered(raw)) => Final {
+            message: write::raw_error(id, &raw),
+            error: ErrorObject::from_raw(&raw),
+            not_started: false,
+        },
+        Err(CallError::Failed(error)) => Final {
+            message: write::error(Some(id), &error),
+            error: Some(error),
+            not_started: false,
+        },
+        Err(CallError::NotStarted(why)) => {
+            let error = ErrorObject::internal_with_reason("unavailable", why);
+            Final {
+                message: write::error(Some(id), &error),
+                error: Some(error),
+                not_started: true,
+            }
+        }
+    }
+}

@@ -1,0 +1,85 @@
+//! What happens here when a session ends somewhere.
+
+use std::sync::{Arc, Weak};
+
+use async_trait::async_trait;
+use mcpg_capabilities::sessions::{Closer, SessionError};
+use mcpg_capabilities::view::Listener;
+use serde_json::value::RawValue;
+use tracing::debug;
+
+use super::core::Router;
+use super::live::Control;
+use crate::upstream::Session;
+
+/// Ends the calls of closed sessions and closes what sessions leave behind at upstreams.
+pub(super) struct Endings {
+    router: Weak<Router>,
+}
+
+impl Endings {
+    pub(super) fn of(router: &Arc<Router>) -> Arc<Self> {
+        Arc::new(Self {
+            router: Arc::downgrade(router),
+        })
+    }
+}
+
+impl Listener for Endings {
+    fn closed(&self, session: &str) {
+        if let Some(router) = self.router.upgrade() {
+            router.abort_calls(session);
+        }
+    }
+
+    /// Closings may have been missed, so the sessions of the running calls are looked at.
+    fn lost(&self) {
+        let Some(router) = self.router.upgrade() else {
+            return;
+        };
+        for session in router.live.sessions() {
+            let at = Arc::clone(&router);
+            router.tasks.spawn(async move {
+                if let Err(SessionError::Unknown) = at.sessions.current(&session).await {
+                    at.abort_calls(session.as_str());
+                }
+            });
+        }
+    }
+}
+
+#[async_trait]
+impl Closer for Endings {
+    async fn close_upstream(&self, upstream: &str, session: &RawValue) -> bool {
+        let Some(router) = self.router.upgrade() else {
+            return false;
+        };
+        let member = router
+            .members
+            .iter()
+            .find(|(federation, _)| federation.name == upstream);
+        let Some((_, member)) = member else {
+            debug!(
+                message = "A session was left behind at an upstream that is configured no more.",
+                upstream
+            );
+            return true;
+        };
+        match serde_json::from_str::<Session>(session.get()) {
+            Ok(session) => member.close(&session).await,
+            Err(error) => {
+                debug!(message = "A session left behind at an upstream cannot be read.", upstream, %error);
+                true
+            }
+        }
+    }
+}
+
+impl Router {
+    fn abort_calls(&self, session: &str) {
+        for call in self.live.of_session(session) {
+            // A full queue belongs to a call that is ending already.
+            let _ = call.try_send(Control::CloseSession);
+        }
+    }
+}

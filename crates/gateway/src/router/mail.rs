@@ -1,0 +1,51 @@
+//! What other replicas tell this one.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use mcpg_capabilities::calls::CallKey;
+use mcpg_capabilities::mailbox::{Handled, LookAgain, MailHandler, Note};
+use mcpg_capabilities::owner::BootId;
+use mcpg_capabilities::view::View;
+use tracing::debug;
+
+use super::core::Router;
+
+/// Receives the mail of this replica.
+pub(crate) struct Mail {
+    router: Arc<Router>,
+    view: Arc<View>,
+}
+
+impl Mail {
+    pub(crate) fn new(router: Arc<Router>, view: Arc<View>) -> Self {
+        Self { router, view }
+    }
+}
+
+#[async_trait]
+impl MailHandler for Mail {
+    /// The call itself reads its head. One that ended here meanwhile has seen it at its end.
+    async fn look(&self, note: &Note) -> Result<(), LookAgain> {
+        match CallKey::from_head(&note.at) {
+            Some(call) => self.router.look_at(&call, Some(note.version)).await,
+            None => debug!(message = "Ignored a note about something unknown.", at = %note.at),
+        }
+        Ok(())
+    }
+
+    fn missed_notes(&self) {
+        self.router.look_at_all();
+    }
+
+    /// Nothing that only one replica can do is asked for yet.
+    async fn execute(&self, kind: &str, _: Bytes) -> Handled {
+        debug!(message = "Refused a request of another replica.", kind);
+        Handled::Refused
+    }
+
+    fn acknowledged(&self, session: &str, boot: &BootId) {
+        self.view.acknowledged(session, boot.clone());
+    }
+}

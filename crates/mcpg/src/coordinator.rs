@@ -1,0 +1,120 @@
+//! Chooses the coordinator; nothing else in the gateway knows its kind.
+
+mod library;
+mod needs;
+mod pin;
+mod settings;
+
+use std::sync::Arc;
+
+use mcpg_cluster::Coordinator;
+use mcpg_config::app::AppConfig;
+use mcpg_config::{Diagnostic, Places, Report};
+use mcpg_plugin_host::{Plugin, PluginError};
+use mcpg_single_node::SingleNode;
+use serde_json::Value;
+use tracing::{info, warn};
+
+use crate::failure::Failure;
+
+/// Opens the coordinator of `cluster.kind` and makes sure that it keeps what the gateway needs.
+///
+/// # Errors
+/// A sentence with cause and remedy for whatever is in the way; mistakes in the `cluster` block all at once.
+pub(crate) async fn choose(
+    config: &AppConfig,
+    places: &Places,
+    label: &str,
+) -> Result<Arc<dyn Coordinator>, Failure> {
+    let coordinator = if config.cluster.is_single_node() {
+        Arc::new(SingleNode::new())
+    } else {
+        open(config, places, label).await?
+    };
+    if let Err(failure) = check_needs(&*coordinator, config) {
+        // The backend should not have to wait for a replica that never comes.
+        if let Err(error) = coordinator.close().await {
+            warn!(message = "The coordinator did not close cleanly.", %error);
+        }
+        return Err(failure);
+    }
+    Ok(coordinator)
+}
+
+async fn open(config: &AppConfig, places: &Places, label: &str) -> Result<Arc<dyn Coordinator>, Failure> {
+    let plugin = library::load(config, places, label)?;
+    let mut settings = Value::Object(config.cluster.settings.clone());
+    settings::place_paths(&mut settings, &plugin.manifest().config_schema, places);
+    let mut mistakes = validate(&plugin, &settings).await?;
+    if settings::retype(&mut settings, &mistakes, places) {
+        mistakes = validate(&plugin, &settings).await?;
+    }
+    if !mistakes.is_empty() {
+        let place =
+            |mistake: mcpg_plugin_host::Diagnostic| places.mistake("cluster", &mistake.path, mistake.message);
+        return Err(report(label, mistakes.into_iter().map(place).collect()));
+    }
+    let opened = plugin.open(&settings).await;
+    let coordinator = opened.map_err(|error| not_opened(&error, &plugin, label))?;
+    let manifest = plugin.manifest();
+    info!(
+        message = "Opened the coordinator.",
+        kind = manifest.kind,
+        plugin = manifest.id,
+        node = coordinator.node(),
+        sdk = manifest.sdk
+    );
+    Ok(coordinator)
+}
+
+async fn validate(plugin: &Plugin, settings: &Value) -> Result<Vec<mcpg_plugin_host::Diagnostic>, Failure> {
+    let mistakes = plugin.validate(settings).await;
+    mistakes.map_err(|error| Failure::boot(&error.to_string(), "report this to the author of the plugin"))
+}
+
+fn not_opened(error: &PluginError, plugin: &Plugin, label: &str) -> Failure {
+    let kind = &plugin.manifest().kind;
+    let cause = format!("the coordinator of cluster.kind {kind} cannot be opened: {error}");
+    let remedy = match error {
+        PluginError::Garbage { .. } => "report this to the author of the plugin".to_owned(),
+        _ => format!("make sure that its backend runs and that the cluster block of {label} leads to it"),
+    };
+    Failure::boot(&cause, &remedy)
+}
+
+fn check_needs(coordinator: &dyn Coordinator, config: &AppConfig) -> Result<(), Failure> {
+    let (support, server) = (coordinator.support(), &config.gateway.server);
+    let kind = coordinator.kind();
+    if let Some(limit) = needs::limit(&support, server) {
+        return Err(Failure::boot(
+            &format!("{}, and the coordinator {kind} {}", limit.wanted, limit.kept),
+            &limit.remedy,
+        ));
+    }
+    let weaknesses = needs::weaknesses(&support);
+    if config.gateway.require_durable && !weaknesses.is_empty() {
+        return Err(Failure::boot(
+            &format!(
+                "gateway.require_durable is set, and the coordinator {kind} is too weak: {}",
+                weaknesses.join("; ")
+            ),
+            "configure the backend to keep more, choose another cluster.kind, or remove gateway.require_durable",
+        ));
+    }
+    // That one process forgets everything with its end is what single_node means.
+    if !config.cluster.is_single_node() {
+        for weakness in weaknesses {
+            warn!(message = "The coordinator keeps less than the gateway would like.", kind, %weakness);
+        }
+    }
+    Ok(())
+}
+
+fn report(label: &str, mut mistakes: Vec<Diagnostic>) -> Failure {
+    mistakes.sort_by_key(|mistake| (mistake.line, mistake.column));
+    Failure::from(Report {
+        label: label.to_owned(),
+        mistakes,
+        warnings: Vec::new(),
+    })
+}

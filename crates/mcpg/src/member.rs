@@ -1,0 +1,224 @@
+//! This process as a member of the fleet: joined at boot, kept up in the background, left in order.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use mcpg_capabilities::calls::{Calls, CallsConfig};
+use mcpg_capabilities::fleet::{Fleet, FleetOptions};
+use mcpg_capabilities::leader::Work;
+use mcpg_capabilities::mac::MacKey;
+use mcpg_capabilities::mailbox::{MailHandler, Mailbox, MailboxConfig};
+use mcpg_capabilities::owner::BootId;
+use mcpg_capabilities::replica::JoinError;
+use mcpg_capabilities::sessions::{Reaper, Sessions, SessionsConfig, SessionsParts};
+use mcpg_capabilities::sweeper::Sweeper;
+use mcpg_cluster::{Coordinator, Membership, Nonce, PeerId, PeerInfo};
+use mcpg_config::app::AppConfig;
+use mcpg_gateway::Parts;
+use tokio::task::{JoinHandle, JoinSet};
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
+use tracing::{debug, warn};
+
+use crate::failure::Failure;
+use crate::readiness::{Readiness, Reason};
+
+/// How many characters of a random number name a boot: 64 bits.
+const BOOT_ID: usize = 16;
+/// How often it is looked whether this replica is whole.
+const LOOK_EVERY: Duration = Duration::from_secs(1);
+/// How long one write of a record is tried to be settled.
+const OPERATION_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// This process as a member of the fleet.
+pub(crate) struct Member {
+    fleet: Arc<Fleet>,
+    sessions: Arc<Sessions>,
+    calls: Calls,
+    mailbox: Mailbox,
+    mac: MacKey,
+    presence: Option<Box<dyn Membership>>,
+    background: JoinSet<()>,
+    chores: JoinHandle<()>,
+    stop: CancellationToken,
+}
+
+impl Member {
+    /// Joins the fleet that meets at `coordinator`.
+    pub(crate) async fn join(
+        coordinator: &Arc<dyn Coordinator>,
+        config: &AppConfig,
+    ) -> Result<Self, Failure> {
+        let kind = coordinator.kind().to_owned();
+        let unusable = |error: mcpg_cluster::Error| {
+            Failure::boot(
+                &format!("the coordinator {kind} cannot be used: {error}"),
+                "check the cluster block and that the backend is reachable",
+            )
+        };
+        let server = &config.gateway.server;
+        let random = Nonce::random().map_err(unusable)?.to_string();
+        let boot = BootId::new(&random[..BOOT_ID]);
+        let options = FleetOptions::new(boot.clone(), server.session_cache);
+        let joined = Fleet::join(Arc::clone(coordinator), options).await;
+        let fleet = joined.map_err(|error| match error {
+            JoinError::Coordinator(error) => unusable(error),
+            in_use => Failure::boot(
+                &in_use.to_string(),
+                "give each replica its own node id in the cluster block, or stop the other one",
+            ),
+        })?;
+        let key_value = Arc::clone(&fleet.primitives().key_value);
+        let mac = MacKey::load(&key_value).await.map_err(unusable)?;
+        let sessions = Arc::new(Sessions::new(SessionsParts {
+            key_value,
+            mac: mac.clone(),
+            view: Arc::clone(fleet.view()),
+            incarnation: Arc::clone(fleet.incarnation()),
+            support: fleet.support().clone(),
+            config: SessionsConfig {
+                idle_timeout: server.session_idle_timeout,
+                max_sessions: server.max_sessions,
+            },
+        }));
+        let calls = Calls::new(
+            Arc::clone(&fleet.primitives().key_value),
+            Arc::clone(fleet.replica()) as _,
+            Arc::clone(fleet.clock()),
+            CallsConfig {
+                boot: boot.clone(),
+                record_ttl: sessions.record_ttl(),
+                patience: OPERATION_TIMEOUT,
+                stale_reads: fleet.support().stale_reads,
+            },
+        )
+        .in_formats(Arc::clone(fleet.formats()));
+        let mailbox = Mailbox::new(
+            Arc::clone(&fleet.primitives().key_value),
+            Arc::clone(&fleet.primitives().pubsub),
+            Arc::clone(fleet.clock()),
+            MailboxConfig::new(boot.clone(), fleet.support().min_ttl),
+        )
+        .in_formats(Arc::clone(fleet.formats()));
+        let stop = CancellationToken::new();
+        let leadership = fleet.leadership();
+        let mut chores = Chores {
+            reaper: Reaper::new(Arc::clone(&sessions)),
+            sweeper: Sweeper {
+                key_value: Arc::clone(&fleet.primitives().key_value),
+                judge: Arc::clone(fleet.replica()) as _,
+                calls: calls.clone(),
+                mailbox: mailbox.clone(),
+            },
+        };
+        let stopped = stop.clone().cancelled_owned();
+        let chores = tokio::spawn(async move { leadership.run(&mut chores, stopped).await });
+        let mut member = Self {
+            chores,
+            stop,
+            calls,
+            mailbox,
+            presence: be_present(coordinator.as_ref(), &boot).await,
+            fleet,
+            sessions,
+            mac,
+            background: JoinSet::new(),
+        };
+        member.start_background();
+        Ok(member)
+    }
+
+    /// What the gateway needs of this.
+    pub(crate) fn parts(&self) -> Parts {
+        Parts {
+            fleet: Arc::clone(&self.fleet),
+            calls: self.calls.clone(),
+            mailbox: self.mailbox.clone(),
+            sessions: Arc::clone(&self.sessions),
+            mac: self.mac.clone(),
+        }
+    }
+
+    /// Receives the mail of this replica from now on.
+    pub(crate) fn receive(&mut self, handler: Arc<dyn MailHandler>) {
+        let mailbox = self.mailbox.clone();
+        self.background
+            .spawn(async move { mailbox.run(handler, std::future::pending()).await });
+    }
+
+    /// Says from now on when this replica is broken though the coordinator is not: it has had no lease for longer than
+    /// a former one takes to run out.
+    pub(crate) fn watch_over(&mut self, readiness: &Readiness) {
+        let (fleet, readiness) = (Arc::clone(&self.fleet), readiness.clone());
+        self.background.spawn(async move {
+            let patience = fleet.replica().take_over_bound();
+            let mut last_whole = Instant::now();
+            loop {
+                tokio::time::sleep(LOOK_EVERY).await;
+                if fleet.replica().owner().is_some() || !fleet.incarnation().is_trusted() {
+                    last_whole = Instant::now();
+                    readiness.remove(Reason::Broken);
+                } else if last_whole.elapsed() > patience {
+                    readiness.add(Reason::Broken);
+                }
+            }
+        });
+    }
+
+    /// Leaves in order, after the gateway has stopped.
+    pub(crate) async fn leave(mut self) {
+        self.stop.cancel();
+        // The leader's lease is given back before everything else ends.
+        let chores = tokio::time::timeout(OPERATION_TIMEOUT, self.chores).await;
+        if chores.is_err() {
+            debug!("The leader's lease was not given back in time and runs out.");
+        }
+        self.background.shutdown().await;
+        self.fleet.release().await;
+        if let Some(presence) = self.presence.take()
+            && let Err(error) = presence.leave().await
+        {
+            debug!(message = "The other replicas were not told that this one leaves.", %error);
+        }
+        self.fleet.leave().await;
+    }
+
+    fn start_background(&mut self) {
+        let fleet = Arc::clone(&self.fleet);
+        self.background.spawn(async move { match fleet.run().await {} });
+    }
+}
+
+/// What one replica does for all.
+struct Chores {
+    reaper: Reaper,
+    sweeper: Sweeper,
+}
+
+impl Work for Chores {
+    async fn round(&mut self) {
+        if let Err(error) = self.reaper.round().await {
+            debug!(message = "Expired sessions could not be looked for.", %error);
+        }
+        self.sweeper.round().await;
+        tokio::time::sleep(self.reaper.interval()).await;
+    }
+}
+
+/// Shows this replica to the others. Nothing rests on it, so a failure is no reason not to serve.
+async fn be_present(coordinator: &dyn Coordinator, boot: &BootId) -> Option<Box<dyn Membership>> {
+    let info = PeerInfo {
+        id: PeerId {
+            node: coordinator.node().to_owned(),
+            boot: boot.as_str().to_owned(),
+        },
+        details: bytes::Bytes::new(),
+    };
+    match coordinator.primitives().presence.join(info).await {
+        Ok(presence) => Some(presence),
+        Err(error) => {
+            warn!(message = "This replica is not shown to the others.", %error);
+            None
+        }
+    }
+}
