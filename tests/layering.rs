@@ -16,12 +16,16 @@ const EDGES: &[(&str, &[&str], &[&str])] = &[
     ("mcpg-mcp", &[], &[]),
     ("mcpg-single-node", &["mcpg-cluster"], &["mcpg-conformance"]),
     ("mcpg-conformance", &["mcpg-cluster"], &["mcpg-single-node"]),
-    ("mcpg-cluster-redis", &["mcpg-cluster"], &["mcpg-conformance"]),
+    (
+        "mcpg-cluster-redis",
+        &["mcpg-plugin-sdk"],
+        &["mcpg-conformance", "mcpg-plugin-host"],
+    ),
     ("mcpg-capabilities", &["mcpg-cluster"], &["mcpg-single-node"]),
     (
         "mcpg-gateway",
         &["mcpg-capabilities", "mcpg-config", "mcpg-mcp"],
-        &[],
+        &["mcpg-cluster", "mcpg-single-node"],
     ),
     (
         "mcpg",
@@ -30,6 +34,7 @@ const EDGES: &[(&str, &[&str], &[&str])] = &[
             "mcpg-cluster",
             "mcpg-config",
             "mcpg-gateway",
+            "mcpg-plugin-host",
             "mcpg-single-node",
         ],
         &[],

@@ -1,8 +1,30 @@
 //! Several replicas behind one balancer, and the tools that stand between them.
 
+mod absent_owners;
 mod balancer;
 mod balancer_aborts;
 mod balancer_rotation;
+mod cancelling;
+mod clients;
+mod conformance;
+mod deleting;
+mod deleting_without_owner;
+mod example;
 mod fault_proxy;
 mod gateways;
+mod idle;
+mod log_levels;
+mod outage;
+mod plugin_faults;
+mod plugin_settings;
+mod plugins;
+mod questions;
+mod readiness;
+mod redis_server;
 mod replica;
+mod scenario;
+mod sessions;
+mod sharing;
+mod starting_and_stopping;
+mod take_over;
+mod upstream_sessions;

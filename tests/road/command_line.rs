@@ -129,7 +129,12 @@ async fn a_taken_port_is_named() {
 #[tokio::test]
 async fn a_cluster_kind_that_is_not_there_is_named() {
     for kind in ["redis", "nonsense"] {
-        assert_config_refused(&format!("cluster: {{kind: {kind}}}\n"), &[kind, "single_node"]).await;
+        let id = format!("dev.mcpg.cluster.{kind}");
+        assert_config_refused(
+            &format!("cluster: {{kind: {kind}}}\n"),
+            &[kind, &id, "plugins", "single_node"],
+        )
+        .await;
     }
 }
 

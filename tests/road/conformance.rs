@@ -6,10 +6,10 @@ use std::process::Command;
 use serde_json::{Value, json};
 
 use crate::support::gateway::{Gateway, Settings};
-use crate::support::mcp::Endpoint;
 use crate::support::ports::free_address;
 use crate::support::processes::Program;
 use crate::support::scripts;
+use crate::support::suite::{self, failures};
 use crate::support::upstream::Upstream;
 
 const EVERYTHING: &str = "@modelcontextprotocol/server-everything/dist/index.js";
@@ -18,34 +18,7 @@ const EVERYTHING: &str = "@modelcontextprotocol/server-everything/dist/index.js"
 async fn report(era: &str, revision: &str) -> String {
     let upstream = Upstream::start_with(&["--era", era]).await;
     let gateway = Settings::in_front_of(&upstream.url()).start().await;
-    let folder = tempfile::tempdir().unwrap();
-    let mut command = Command::new("sh");
-    command
-        .arg(scripts::folder().join("scripts/conformance.sh"))
-        .arg(local(&gateway.endpoint))
-        .arg(revision)
-        .arg(folder.path());
-    let mut program = Program::start("conformance.sh", command);
-    let status = program.exit(scripts::SCRIPT_LIMIT).await;
-    assert_ne!(
-        status.code(),
-        Some(2),
-        "the suite broke off: {}",
-        program.output()
-    );
-    program.output()
-}
-
-/// The scenarios in which a check failed, and how many scenarios ran.
-fn failures(report: &str) -> (Vec<&str>, Option<&str>) {
-    let failed = report
-        .lines()
-        .filter_map(|line| Some(line.split_once(": FAILURE ")?.0));
-    let total = report.lines().find_map(|line| line.strip_prefix("total of "));
-    (
-        failed.collect(),
-        total.and_then(|rest| rest.split_whitespace().next()),
-    )
+    suite::report(&gateway.endpoint, revision).await
 }
 
 #[tokio::test]
@@ -63,11 +36,6 @@ async fn the_official_suite_passes_at_2026_07_28_but_for_tasks() {
     // Tasks are an extension that this gateway does not offer; nothing scored is among them.
     failed.retain(|scenario| !scenario.starts_with("tasks-"));
     assert_eq!((failed, total), (Vec::new(), Some("50")), "{report}");
-}
-
-/// The URL as the suite wants it: it tests protection against DNS rebinding only on localhost.
-fn local(endpoint: &Endpoint) -> String {
-    format!("http://localhost:{}{}", endpoint.address.port(), endpoint.path)
 }
 
 /// Starts the official everything server, which must be told its port.

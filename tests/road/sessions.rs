@@ -7,49 +7,13 @@ use serde_json::json;
 
 use crate::support::deadline::until_true;
 use crate::support::gateway::{Gateway, Settings};
-use crate::support::http::Call;
 use crate::support::legacy::{REVISION, Session, initialize};
-use crate::support::mcp::{Endpoint, text_of};
+use crate::support::mcp::text_of;
 use crate::support::modern::Client;
-
-/// An id that has the look of one, but was never handed out.
-const UNKNOWN: &str = "00000000000000000000000000000000";
+use crate::support::session_requests::{UNKNOWN, assert_all_not_found, list_request};
 
 async fn gateway() -> Gateway {
     Settings::new().mock_tool("hello", "hi").start().await
-}
-
-fn list_request() -> serde_json::Value {
-    json!({"jsonrpc": "2.0", "id": 1, "method": "tools/list"})
-}
-
-/// Every kind of request that names a session, by a word for messages.
-fn all_kinds(endpoint: &Endpoint, session: &str) -> Vec<(&'static str, Call)> {
-    let notification = json!({"jsonrpc": "2.0", "method": "notifications/initialized"});
-    let response = json!({"jsonrpc": "2.0", "id": "q", "result": {}});
-    [
-        ("a request", endpoint.post(&list_request())),
-        ("a notification", endpoint.post(&notification)),
-        ("a response", endpoint.post(&response)),
-        ("a GET", endpoint.get()),
-        ("a DELETE", endpoint.delete()),
-    ]
-    .into_iter()
-    .map(|(kind, call)| {
-        let call = call
-            .header("mcp-session-id", session)
-            .header("mcp-protocol-version", REVISION);
-        (kind, call)
-    })
-    .collect()
-}
-
-async fn assert_all_not_found(endpoint: &Endpoint, session: &str) {
-    for (kind, call) in all_kinds(endpoint, session) {
-        let answer = call.send().await;
-        assert_eq!(answer.status, StatusCode::NOT_FOUND, "{kind} of {session}");
-        assert!(!answer.is_stream(), "{kind} opened a stream");
-    }
 }
 
 #[tokio::test]

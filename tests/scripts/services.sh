@@ -77,8 +77,19 @@ install_redis() {
   as_root ln -sf "$program" "$programs/redis-server"
 }
 
+# Two runs that install at the same time would take each other's half-installed packages for whole ones, and the one that
+# ends first would remove the policy of the other.
+lock() {
+  command -v flock >/dev/null || return 0
+  local file=${TMPDIR:-/tmp}/mcpg-services.lock
+  exec 9>>"$file" || return 0
+  chmod 666 "$file" 2>/dev/null || true
+  flock 9
+}
+
 install() {
   local service
+  lock
   for service; do
     case " ${services[*]} " in
       *" $service "*) ;;

@@ -19,7 +19,7 @@ use super::deadline::until_true;
 
 /// What a balancer starts from: round robin, and the path that a gateway answers while it lives.
 pub(crate) struct Setup {
-    replicas: Vec<SocketAddr>,
+    replicas: Vec<(SocketAddr, SocketAddr)>,
     policy: Policy,
     ready_path: String,
     probe_limit: Duration,
@@ -42,7 +42,7 @@ impl Setup {
     /// A balancer in front of these replicas.
     pub(crate) fn in_front_of(replicas: &[SocketAddr]) -> Self {
         Self {
-            replicas: replicas.to_vec(),
+            replicas: replicas.iter().map(|address| (*address, *address)).collect(),
             policy: Policy::round_robin(),
             ready_path: "/health".to_owned(),
             probe_limit: Duration::from_secs(2),
@@ -59,6 +59,19 @@ impl Setup {
     /// Sets the path whose status tells whether a replica wants requests.
     pub(crate) fn ready_path(mut self, path: &str) -> Self {
         path.clone_into(&mut self.ready_path);
+        self
+    }
+
+    /// Sets other addresses than those of the requests at which the replicas tell whether they want any.
+    pub(crate) fn ready_at(mut self, addresses: &[SocketAddr]) -> Self {
+        assert_eq!(
+            addresses.len(),
+            self.replicas.len(),
+            "one address for each replica"
+        );
+        for ((_, ready_at), address) in self.replicas.iter_mut().zip(addresses) {
+            *ready_at = *address;
+        }
         self
     }
 

@@ -39,7 +39,8 @@ pub(super) async fn watch(shared: &Arc<Shared>, path: &str, period: Duration) ->
 
 async fn look(shared: &Shared, replica: usize, path: &str) {
     let address = shared.address(replica);
-    let answer = timeout(shared.probe_limit, probe(address, path)).await;
+    let ready_at = shared.ready_at(replica);
+    let answer = timeout(shared.probe_limit, probe(ready_at, path)).await;
     shared.seen(replica, address, answer.is_ok_and(|green| green.unwrap_or(false)));
 }
 

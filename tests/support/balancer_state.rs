@@ -69,13 +69,21 @@ struct State {
 
 struct Replica {
     address: SocketAddr,
+    /// Where it tells whether it wants requests.
+    ready_at: SocketAddr,
     takes_part: bool,
 }
 
 impl Shared {
-    pub(super) fn new(addresses: Vec<SocketAddr>, policy: Policy, probe_limit: Duration) -> Self {
-        let replicas = addresses.into_iter().map(|address| Replica {
+    /// The addresses are pairs: where requests go, and where a replica tells whether it wants them.
+    pub(super) fn new(
+        addresses: Vec<(SocketAddr, SocketAddr)>,
+        policy: Policy,
+        probe_limit: Duration,
+    ) -> Self {
+        let replicas = addresses.into_iter().map(|(address, ready_at)| Replica {
             address,
+            ready_at,
             takes_part: false,
         });
         Self {
@@ -97,6 +105,10 @@ impl Shared {
         self.lock().replicas[replica].address
     }
 
+    pub(super) fn ready_at(&self, replica: usize) -> SocketAddr {
+        self.lock().replicas[replica].ready_at
+    }
+
     pub(super) fn takes_part(&self, replica: usize) -> bool {
         self.lock().replicas[replica].takes_part
     }
@@ -112,6 +124,7 @@ impl Shared {
     pub(super) fn move_replica(&self, replica: usize, address: SocketAddr) {
         self.lock().replicas[replica] = Replica {
             address,
+            ready_at: address,
             takes_part: false,
         };
     }

@@ -1,6 +1,7 @@
 //! The gateway under test: a configuration in a temporary folder and a process.
 
 use std::fs;
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
@@ -12,6 +13,7 @@ use super::mcp::Endpoint;
 use super::processes::Program;
 
 /// What a configuration starts from: a port that the system chooses, on loopback.
+#[derive(Clone)]
 pub(crate) struct Settings {
     config: Value,
     foreign_urls: Vec<String>,
@@ -117,6 +119,18 @@ impl Settings {
         self
     }
 
+    /// Sets a key of `gateway` beside `server`.
+    pub(crate) fn gateway(mut self, key: &str, value: Value) -> Self {
+        self.config["gateway"][key] = value;
+        self
+    }
+
+    /// Asks for the listener for operators, on a port that the system chooses.
+    pub(crate) fn operators(mut self) -> Self {
+        self.config["gateway"]["admin"]["bind_address"] = json!("127.0.0.1:0");
+        self
+    }
+
     /// Sets any top-level block.
     pub(crate) fn block(mut self, key: &str, value: Value) -> Self {
         self.config[key] = value;
@@ -166,6 +180,16 @@ impl Gateway {
     pub(crate) async fn from_command(command: Command) -> Self {
         let folder = tempfile::tempdir().expect("the temporary folder is writable");
         Self::start(command, folder, &[]).await
+    }
+
+    /// Where the listener for operators answers, where one was asked for.
+    pub(crate) fn operators(&self) -> SocketAddr {
+        let output = self.program.output();
+        let address = output.lines().find_map(|line| {
+            let (_, rest) = line.split_once("operators http://")?;
+            rest.strip_suffix("/ready")?.parse().ok()
+        });
+        address.unwrap_or_else(|| panic!("the gateway names no listener for operators: {output}"))
     }
 
     async fn start(command: Command, folder: TempDir, foreign_urls: &[String]) -> Self {

@@ -1,5 +1,6 @@
 //! A session of the legacy era, spoken by hand.
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use http::StatusCode;
@@ -21,7 +22,7 @@ pub(crate) struct Session {
     pub(crate) revision: String,
     /// The result of initialize.
     pub(crate) greeting: Value,
-    next_id: AtomicU64,
+    next_id: Arc<AtomicU64>,
 }
 
 /// The initialize request of a client with these capabilities.
@@ -51,21 +52,41 @@ impl Session {
 
     /// Opens a session at a revision.
     pub(crate) async fn open_as(endpoint: &Endpoint, revision: &str, capabilities: Value) -> Self {
-        let answer = endpoint.post(&initialize(revision, &capabilities)).send().await;
+        let session = Self::greet(endpoint, &initialize(revision, &capabilities)).await;
+        let status = session.notify("notifications/initialized", json!({})).await;
+        assert_eq!(status, StatusCode::ACCEPTED);
+        session
+    }
+
+    /// Opens a session by an initialize request; the notification that follows is left to the test.
+    pub(crate) async fn greet(endpoint: &Endpoint, initialize: &Value) -> Self {
+        let answer = endpoint.post(initialize).send().await;
         assert_eq!(answer.status, StatusCode::OK, "initialize is refused");
         let id = answer.header("mcp-session-id");
         let id = id.expect("initialize mints a session id").to_owned();
-        let greeting = Exchange::new(answer).result().await;
-        let session = Self {
+        Self::known(endpoint, id, Exchange::new(answer).result().await)
+    }
+
+    /// A session that was opened by hand, with the result of its initialize request.
+    pub(crate) fn known(endpoint: &Endpoint, id: String, greeting: Value) -> Self {
+        Self {
             endpoint: endpoint.clone(),
             id,
             revision: greeting["protocolVersion"].as_str().unwrap().to_owned(),
             greeting,
-            next_id: AtomicU64::new(1),
-        };
-        let status = session.notify("notifications/initialized", json!({})).await;
-        assert_eq!(status, StatusCode::ACCEPTED);
-        session
+            next_id: Arc::new(AtomicU64::new(1)),
+        }
+    }
+
+    /// The same session, whose requests go to another replica. Request ids stay unique.
+    pub(crate) fn at(&self, endpoint: &Endpoint) -> Self {
+        Self {
+            endpoint: endpoint.clone(),
+            id: self.id.clone(),
+            revision: self.revision.clone(),
+            greeting: self.greeting.clone(),
+            next_id: Arc::clone(&self.next_id),
+        }
     }
 
     /// Adds the headers of this session.

@@ -12,15 +12,25 @@ const RANGE: std::ops::Range<u16> = 15_000..30_000;
 ///
 /// Programs that print the port they got are started on port 0 instead.
 pub(crate) fn free_address() -> SocketAddr {
+    free_addresses(1)[0]
+}
+
+/// Several such addresses, whose ports follow each other.
+pub(crate) fn free_addresses(count: u16) -> Vec<SocketAddr> {
     static NEXT: AtomicU16 = AtomicU16::new(0);
     let width = RANGE.end - RANGE.start;
     // Another run of these tests at the same time begins somewhere else.
     let start = u16::try_from(process::id() % u32::from(width)).expect("it is below the width");
     (0..width)
-        .map(|_| (start + NEXT.fetch_add(1, Ordering::Relaxed)) % width + RANGE.start)
-        .map(|port| SocketAddr::from((Ipv4Addr::LOCALHOST, port)))
-        .find(|address| TcpListener::bind(address).is_ok())
-        .expect("loopback has a free port")
+        .map(|_| (start + NEXT.fetch_add(count, Ordering::Relaxed) % width) % width + RANGE.start)
+        .filter(|first| first + count <= RANGE.end)
+        .map(|first| (first..first + count).map(on_loopback).collect::<Vec<_>>())
+        .find(|addresses| addresses.iter().all(|address| TcpListener::bind(address).is_ok()))
+        .expect("loopback has free ports")
+}
+
+fn on_loopback(port: u16) -> SocketAddr {
+    SocketAddr::from((Ipv4Addr::LOCALHOST, port))
 }
 
 /// A listener that keeps its port taken for as long as it lives.

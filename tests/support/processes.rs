@@ -86,6 +86,21 @@ impl Program {
         self.signal("TERM");
     }
 
+    /// Interrupts the program as Ctrl-C does (SIGINT).
+    pub(crate) fn interrupt(&self) {
+        self.signal("INT");
+    }
+
+    /// Pauses the program (SIGSTOP): its connections stay, and new ones wait.
+    pub(crate) fn pause(&self) {
+        self.signal("STOP");
+    }
+
+    /// Lets a paused program go on (SIGCONT).
+    pub(crate) fn resume(&self) {
+        self.signal("CONT");
+    }
+
     /// Kills the program (SIGKILL) and waits until it is gone.
     pub(crate) fn kill(&mut self) {
         // Both calls fail only when the program has ended already, which is what is wanted.
