@@ -8,9 +8,9 @@ use mcpg_plugin_sdk::cluster::{
 };
 use redis::aio::MultiplexedConnection;
 
-/// The largest value and message: far above what the gateway writes, and small enough that one of them does not hold
-/// up the others on the same connection.
-pub(crate) const LARGEST_BYTES: usize = 1024 * 1024;
+/// The largest value and message: above the largest body that a client may send by default, since an answer of a
+/// client is kept whole, and small enough that one of them does not hold up the others for long.
+pub(crate) const LARGEST_BYTES: usize = 8 * 1024 * 1024;
 pub(crate) const MIN_TTL: Duration = Duration::from_millis(1);
 pub(crate) const MAX_TTL: Duration = Duration::from_secs(10 * 365 * 24 * 60 * 60);
 
