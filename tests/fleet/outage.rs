@@ -241,3 +241,37 @@ async fn an_22_s6_a_replica_cut_from_the_coordinator_says_503_and_never_404() {
         .await;
     }
 }
+
+/// A coordinator that lost everything takes the sessions with it, and nothing else: not what replicas agree on.
+#[tokio::test]
+async fn an_22_a_coordinator_that_lost_its_data_is_one_server_again_with_a_replica_that_starts_then() {
+    let redis = Arc::new(Redis::in_memory().await);
+    let upstream = Upstream::legacy().await;
+    let mut fleet = FleetSettings::in_front_of(&upstream.url())
+        .redis(&redis)
+        .start()
+        .await;
+    let each = fleet.each();
+    let lost = Session::open(&each[0]).await;
+    redis.kill();
+    redis.restart().await;
+    for at in &each {
+        until_true("the session that was lost is unknown", async || {
+            lost.at(at).send(&list_request()).await.status == StatusCode::NOT_FOUND
+        })
+        .await;
+    }
+    fleet.replicas[0].kill();
+    fleet.replicas[0].restart().await;
+    for opened in &each {
+        until_true("a new session is known everywhere", async || {
+            let session = Session::open(opened).await;
+            let mut known = true;
+            for at in &each {
+                known &= session.at(at).send(&list_request()).await.status == StatusCode::OK;
+            }
+            known
+        })
+        .await;
+    }
+}

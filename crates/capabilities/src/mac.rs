@@ -8,14 +8,15 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use mcpg_cluster::{Error, ErrorKind, Expect, Key, KeyValue};
+use parking_lot::RwLock;
 use siphasher::sip::SipHasher24;
 
 use crate::random;
 
-/// The deployment's key for message authentication codes.
+/// The deployment's key for message authentication codes. Clones share it.
 #[derive(Clone)]
 pub struct MacKey {
-    key: [u8; 16],
+    key: Arc<RwLock<[u8; 16]>>,
 }
 
 impl std::fmt::Debug for MacKey {
@@ -27,7 +28,9 @@ impl std::fmt::Debug for MacKey {
 impl MacKey {
     /// Takes a key that is already known.
     pub fn new(key: [u8; 16]) -> Self {
-        Self { key }
+        Self {
+            key: Arc::new(RwLock::new(key)),
+        }
     }
 
     /// Reads the deployment's key from the coordinator, or makes it where there is none yet.
@@ -35,17 +38,30 @@ impl MacKey {
     /// # Errors
     /// The coordinator's error, or [`ErrorKind::Internal`] when the stored key has another size.
     pub async fn load(key_value: &Arc<dyn KeyValue>) -> Result<Self, Error> {
+        let mac = Self::new(random::bytes::<16>());
+        mac.agree(key_value).await?;
+        Ok(mac)
+    }
+
+    /// Agrees with the other replicas on one key: the one that stands in the coordinator, or this one where none does.
+    ///
+    /// To be called again when the coordinator lost its data. The replicas that run would otherwise go on with a key
+    /// that no replica knows which starts later.
+    ///
+    /// # Errors
+    /// As for [`load`](Self::load).
+    pub async fn agree(&self, key_value: &Arc<dyn KeyValue>) -> Result<(), Error> {
         let place = Key::new("meta", "mac-key");
         loop {
             if let Some(entry) = key_value.get(&place).await? {
-                let key = entry.value.as_ref().try_into().map_err(|_| {
+                *self.key.write() = entry.value.as_ref().try_into().map_err(|_| {
                     Error::new(ErrorKind::Internal, "the stored mac key is not 16 bytes long")
                         .with_context("key", "meta/mac-key")
                 })?;
-                return Ok(Self::new(key));
+                return Ok(());
             }
-            let fresh = Bytes::copy_from_slice(&random::bytes::<16>());
-            match key_value.put(&place, fresh, Expect::Absent, None).await {
+            let own = Bytes::copy_from_slice(&*self.key.read());
+            match key_value.put(&place, own, Expect::Absent, None).await {
                 // Whatever happened, the next read tells which replica's key stands: a write that is never
                 // replaced needs no nonce.
                 Ok(_) => {}
@@ -57,7 +73,7 @@ impl MacKey {
 
     /// Computes the code over `content` for ids of one `kind`, so that an id of one kind is no id of another.
     pub fn sign(&self, kind: &str, content: &[u8]) -> [u8; 8] {
-        let mut hasher = SipHasher24::new_with_key(&self.key);
+        let mut hasher = SipHasher24::new_with_key(&*self.key.read());
         hasher.write(kind.as_bytes());
         hasher.write(&[0]);
         hasher.write(content);
@@ -102,6 +118,41 @@ mod tests {
         );
         assert!(!b.verify("session", b"y", &code));
         assert!(!b.verify("session", b"x", &code[..7]));
+    }
+
+    #[tokio::test]
+    async fn after_a_loss_of_data_replicas_that_ran_and_one_that_starts_agree() {
+        let key_value = key_value();
+        let (a, b) = (
+            MacKey::load(&key_value).await.unwrap(),
+            MacKey::load(&key_value).await.unwrap(),
+        );
+        let before = a.sign("session", b"x");
+        let used_by_a = a.clone();
+        key_value
+            .delete(&Key::new("meta", "mac-key"), Expect::Any)
+            .await
+            .unwrap();
+        a.agree(&key_value).await.unwrap();
+        assert_eq!(
+            a.sign("session", b"x"),
+            before,
+            "a key that nobody replaced stays"
+        );
+        key_value
+            .delete(&Key::new("meta", "mac-key"), Expect::Any)
+            .await
+            .unwrap();
+        let starts = MacKey::load(&key_value).await.unwrap();
+        for ran in [&a, &b] {
+            ran.agree(&key_value).await.unwrap();
+        }
+        let code = starts.sign("session", b"x");
+        assert!(
+            [&a, &b, &used_by_a]
+                .iter()
+                .all(|mac| mac.verify("session", b"x", &code))
+        );
     }
 
     #[tokio::test]

@@ -125,6 +125,7 @@ impl Member {
             background: JoinSet::new(),
         };
         member.start_background();
+        member.agree_on_ids();
         Ok(member)
     }
 
@@ -181,6 +182,20 @@ impl Member {
             debug!(message = "The other replicas were not told that this one leaves.", %error);
         }
         self.fleet.leave().await;
+    }
+
+    /// When the coordinator lost its data, the key for ids is gone too, and a replica that starts would make another one.
+    fn agree_on_ids(&mut self) {
+        let (fleet, mac) = (Arc::clone(&self.fleet), self.mac.clone());
+        self.background.spawn(async move {
+            let mut changes = fleet.incarnation().changes();
+            while changes.changed().await.is_ok() {
+                while let Err(error) = mac.agree(&fleet.primitives().key_value).await {
+                    debug!(message = "The key for ids could not be agreed on yet.", %error);
+                    tokio::time::sleep(LOOK_EVERY).await;
+                }
+            }
+        });
     }
 
     fn start_background(&mut self) {
