@@ -73,7 +73,7 @@ impl MacKey {
 
     /// Computes the code over `content` for ids of one `kind`, so that an id of one kind is no id of another.
     pub fn sign(&self, kind: &str, content: &[u8]) -> [u8; 8] {
-        let mut hasher = SipHasher24::new_with_key(&*self.key.read());
+        let mut hasher = SipHasher24::new_with_key(&self.key.read());
         hasher.write(kind.as_bytes());
         hasher.write(&[0]);
         hasher.write(content);

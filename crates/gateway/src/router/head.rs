@@ -15,6 +15,7 @@ use mcpg_capabilities::mac::MacKey;
 use mcpg_capabilities::replica::Replica;
 use tokio::sync::mpsc;
 use tokio::sync::mpsc::error::TrySendError;
+use tokio::time::Instant;
 use tokio_util::sync::{CancellationToken, DropGuard};
 use tokio_util::task::TaskTracker;
 use tracing::debug;
@@ -320,11 +321,17 @@ impl OpeningWork {
     }
 
     async fn open(&self, slot: &mut Option<Opening>) -> Opened {
+        // A replica that has just lost its lease has another one soon: that is worth waiting for before events are dropped.
+        let trouble_from = Instant::now() + PATIENCE;
         let mut pause = FIRST_PAUSE;
         let mut troubled = false;
         loop {
             if slot.is_none() {
                 *slot = self.opening();
+            }
+            if slot.is_none() && Instant::now() < trouble_from {
+                tokio::time::sleep(FIRST_PAUSE).await;
+                continue;
             }
             if let Some(opening) = slot {
                 match opening.open().await {

@@ -316,6 +316,34 @@ async fn a_quick_and_quiet_call_writes_nothing() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn what_a_call_says_while_its_replica_has_no_lease_waits_for_the_next_one() {
+    let Rig {
+        driver,
+        events,
+        controls,
+        mut outputs,
+        sink,
+        replica,
+        ..
+    } = rig(Disconnect::RunOn).await;
+    replica.heads.replica.renounce();
+    let keeping = Arc::clone(&replica.heads.replica);
+    let kept = tokio::spawn(async move { match keeping.run().await {} });
+    let call = async move {
+        sink.notify("notifications/progress", None).await;
+        sleep(Duration::from_secs(10)).await;
+        Ok(raw("{}"))
+    };
+    // The former lease has almost run out when the call becomes a stream.
+    sleep(replica.heads.replica.lease_ttl() - Duration::from_secs(2)).await;
+    assert!(replica.heads.replica.owner().is_none());
+    drive(driver, call, events, controls).await;
+    let progress = message(streamed(&mut outputs).await);
+    assert_eq!(progress["method"], "notifications/progress");
+    kept.abort();
+}
+
+#[tokio::test(start_paused = true)]
 async fn c2_a_cancel_that_came_to_another_replica_before_stops_the_call_when_it_becomes_a_stream() {
     let Rig {
         driver,
