@@ -2,6 +2,7 @@
 #![doc = include_str!("README.md")]
 #![allow(clippy::unwrap_used)]
 
+mod edges;
 mod fleet;
 mod layering;
 mod road;

@@ -7,7 +7,7 @@ use tracing::{info, warn};
 
 use crate::admin::{Admin, Serving};
 use crate::banner;
-use crate::command_line::CommandLine;
+use crate::command_line::Run;
 use crate::coordinator;
 use crate::failure::Failure;
 use crate::logging;
@@ -16,9 +16,9 @@ use crate::readiness::{self, Readiness, Reason};
 use crate::signals::Signals;
 
 /// Runs the gateway until it is told to stop.
-pub(crate) fn run(command_line: &CommandLine) -> Result<(), Failure> {
+pub(crate) fn run(run: &Run) -> Result<(), Failure> {
     let environment = Environment::of_process();
-    let sources = command_line.sources(&environment)?;
+    let sources = run.sources(&environment)?;
     let Loaded {
         config,
         warnings,

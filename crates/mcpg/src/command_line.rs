@@ -2,22 +2,47 @@
 
 use std::path::PathBuf;
 
-use clap::Parser;
+use clap::{Args, Parser, Subcommand};
 use mcpg_config::{Environment, Source};
 
 use crate::failure::Failure;
 
 /// A gateway for the Model Context Protocol: clients reach many MCP servers at one URL.
 #[derive(Debug, Parser)]
-#[command(version, about, max_term_width = 100)]
+#[command(version, about, max_term_width = 100, args_conflicts_with_subcommands = true)]
 pub(crate) struct CommandLine {
+    /// Without a command the gateway runs.
+    #[command(subcommand)]
+    pub(crate) command: Option<Command>,
+    #[command(flatten)]
+    pub(crate) run: Run,
+}
+
+/// How the gateway itself runs.
+#[derive(Debug, Args)]
+pub(crate) struct Run {
     /// A configuration file in YAML, or `-` for standard input. Given several times: layers of one configuration,
     /// later ones win. Without it the environment variable MCPG_CONFIG names the files, with colons between them.
     #[arg(long, value_name = "FILE")]
     config: Vec<PathBuf>,
 }
 
-impl CommandLine {
+/// What the program can do besides being a gateway.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Keys that clients identify themselves with.
+    #[command(subcommand)]
+    Key(Key),
+}
+
+/// What can be done with keys.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Key {
+    /// Makes a fresh key: it is shown once, and only its SHA-256 belongs into the configuration.
+    New,
+}
+
+impl Run {
     /// The layers of the configuration.
     pub(crate) fn sources(&self, environment: &Environment) -> Result<Vec<Source>, Failure> {
         let sources: Vec<Source> = if self.config.is_empty() {

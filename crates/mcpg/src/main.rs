@@ -5,6 +5,7 @@ mod admin;
 mod banner;
 mod boot;
 mod command_line;
+mod commands;
 mod coordinator;
 mod failure;
 mod logging;
@@ -25,7 +26,11 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 fn main() -> ExitCode {
     let outcome = match CommandLine::try_parse() {
-        Ok(command_line) => boot::run(&command_line),
+        Ok(CommandLine {
+            command: Some(command),
+            ..
+        }) => commands::run(&command),
+        Ok(CommandLine { run, .. }) => boot::run(&run),
         Err(error) => return usage(&error),
     };
     match outcome {

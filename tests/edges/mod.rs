@@ -1,0 +1,3 @@
+//! What makes the gateway usable by an operator: identities, backends, processes, and what it tells of itself.
+
+mod keys;
