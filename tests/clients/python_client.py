@@ -1,13 +1,13 @@
 """Drives a server with the official Python client and prints what happened as one line of JSON.
 
-usage: python_client.py URL MODE      (MODE: legacy, auto or a revision)
+usage: python_client.py SERVER MODE      (SERVER: a URL, or a command as a JSON list; MODE: legacy, auto or a revision)
 """
 
 import asyncio
 import json
 import sys
 
-from mcp import Client
+from mcp import Client, StdioServerParameters
 from mcp_types import ElicitResult
 
 
@@ -24,8 +24,15 @@ asked = []
 steps = []
 
 
+def server(text):
+    if not text.startswith("["):
+        return text
+    command, *args = json.loads(text)
+    return StdioServerParameters(command=command, args=args)
+
+
 async def main(url, mode):
-    async with Client(url, mode=mode, elicitation_callback=answer) as client:
+    async with Client(server(url), mode=mode, elicitation_callback=answer) as client:
         tools, cursor = [], None
         while True:
             page = await client.list_tools(cursor=cursor)

@@ -1,3 +1,5 @@
 //! What makes the gateway usable by an operator: identities, backends, processes, and what it tells of itself.
 
 mod keys;
+mod pipe;
+mod pipe_clients;

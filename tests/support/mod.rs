@@ -18,6 +18,7 @@ pub(crate) mod legacy;
 pub(crate) mod mcp;
 pub(crate) mod modern;
 pub(crate) mod official_clients;
+pub(crate) mod pipe;
 pub(crate) mod plugins;
 pub(crate) mod ports;
 pub(crate) mod processes;

@@ -109,12 +109,7 @@ impl Program {
     }
 
     fn signal(&self, name: &str) {
-        // The shell has `kill` built in; a call of the system's function would need unsafe code.
-        let status = Command::new("sh")
-            .args(["-c", &format!("kill -{name} {}", self.pid())])
-            .status()
-            .expect("a shell is there");
-        assert!(status.success(), "cannot signal {} with {name}", self.name);
+        signal(self.pid(), name);
     }
 
     fn read(&self, stream: &str) -> String {
@@ -131,6 +126,19 @@ impl Drop for Program {
             show(&self.name, &self.output());
         }
     }
+}
+
+/// Sends a signal to a process that a test started.
+///
+/// # Panics
+/// When there is no such process.
+pub(crate) fn signal(pid: u32, name: &str) {
+    // The shell has `kill` built in; a call of the system's function would need unsafe code.
+    let status = Command::new("sh")
+        .args(["-c", &format!("kill -{name} {pid}")])
+        .status()
+        .expect("a shell is there");
+    assert!(status.success(), "cannot signal {pid} with {name}");
 }
 
 /// Shows the end of a program's output beneath the failure of the test that used it.

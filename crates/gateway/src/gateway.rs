@@ -9,7 +9,8 @@ use mcpg_capabilities::fleet::Fleet;
 use mcpg_capabilities::mac::MacKey;
 use mcpg_capabilities::mailbox::{MailHandler, Mailbox};
 use mcpg_capabilities::sessions::Sessions;
-use mcpg_config::app::{AppConfig, Federation};
+use mcpg_config::app::{AppConfig, BindAddress, Federation, Transport};
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
@@ -18,6 +19,7 @@ use crate::boot_error::BootError;
 use crate::http::{Frontend, FrontendSettings, Listener, Listening};
 use crate::mint::Mint;
 use crate::router::{Kind, Mail, Router, RouterSettings};
+use crate::stdio::{self, PipeEnd, PipeSettings};
 use crate::upstream::{Settings, Upstream};
 
 /// How long boot waits for upstreams that neither answer nor refuse; they are served as soon as they come.
@@ -40,13 +42,22 @@ pub struct Parts {
 
 /// A gateway that serves.
 pub struct Gateway {
-    address: SocketAddr,
     router: Arc<Router>,
     fleet: Arc<Fleet>,
-    listening: Listening,
+    front: Front,
     stop_accepting: CancellationToken,
     stop_upstreams: CancellationToken,
     shutdown_timeout: Duration,
+}
+
+/// Where clients come from.
+enum Front {
+    Http {
+        address: SocketAddr,
+        listening: Listening,
+    },
+    /// One client at the other end of a pipe, which [`Gateway::serve_pipe`] serves.
+    Pipe { max_line: usize, keep_every: Duration },
 }
 
 /// How many things a gateway offers right now.
@@ -66,24 +77,22 @@ impl std::fmt::Debug for Gateway {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         formatter
             .debug_struct("Gateway")
-            .field("address", &self.address)
+            .field("address", &self.address())
             .finish_non_exhaustive()
     }
 }
 
 impl Gateway {
-    /// Binds the listener, looks at every upstream once, and serves.
+    /// Binds the listener (with `transport: http`), looks at every upstream once, and serves.
     ///
     /// # Errors
     /// [`BootError`]: what is wrong and what to do about it.
     pub async fn start(config: AppConfig, parts: Parts) -> Result<Self, BootError> {
         let server = config.gateway.server;
-        let listener = Listener::bind(&server.bind_address)
-            .await
-            .map_err(|error| BootError::bind(&server.bind_address, &error))?;
-        let address = listener
-            .address()
-            .map_err(|error| BootError::bind(&server.bind_address, &error))?;
+        let listener = match server.transport {
+            Transport::Http => Some(bind(&server.bind_address).await?),
+            Transport::Stdio => None,
+        };
         let mint = Mint::new(parts.fleet.replica().boot().as_str());
         let stop_upstreams = CancellationToken::new();
         let members = config
@@ -113,25 +122,56 @@ impl Gateway {
         router.follow_members();
         let stop_accepting = CancellationToken::new();
         let shutdown_timeout = server.shutdown_timeout;
-        let frontend = Arc::new(Frontend::new(FrontendSettings {
-            server,
-            router: Arc::clone(&router),
-        }));
-        let listening = listener.serve(frontend, stop_accepting.clone());
+        let front = match listener {
+            Some((address, listener)) => {
+                let frontend = Arc::new(Frontend::new(FrontendSettings {
+                    server,
+                    router: Arc::clone(&router),
+                }));
+                let listening = listener.serve(frontend, stop_accepting.clone());
+                Front::Http { address, listening }
+            }
+            None => Front::Pipe {
+                max_line: server.max_request_body_bytes,
+                // As often as a session in use is touched.
+                keep_every: server.session_idle_timeout / 4,
+            },
+        };
         Ok(Self {
-            address,
             router,
             fleet: parts.fleet,
-            listening,
+            front,
             stop_accepting,
             stop_upstreams,
             shutdown_timeout,
         })
     }
 
-    /// The address that clients reach.
-    pub fn address(&self) -> SocketAddr {
-        self.address
+    /// The address that clients reach; none where the one client is at the other end of a pipe.
+    pub fn address(&self) -> Option<SocketAddr> {
+        match self.front {
+            Front::Http { address, .. } => Some(address),
+            Front::Pipe { .. } => None,
+        }
+    }
+
+    /// Serves one client over a pipe (the stdio transport) until it closes the pipe or `stop` is given; calls that run
+    /// then may finish.
+    pub async fn serve_pipe<R, W>(&self, input: R, output: W, stop: CancellationToken) -> PipeEnd
+    where
+        R: AsyncRead + Unpin,
+        W: AsyncWrite + Unpin + Send + 'static,
+    {
+        let Front::Pipe { max_line, keep_every } = self.front else {
+            return PipeEnd::Stopped;
+        };
+        let settings = PipeSettings {
+            router: Arc::clone(&self.router),
+            max_line,
+            keep_every,
+            patience: self.shutdown_timeout,
+        };
+        stdio::serve(settings, input, output, stop).await
     }
 
     /// What is to be done with the mail of this replica.
@@ -155,7 +195,9 @@ impl Gateway {
         info!("Stopping: running calls may finish.");
         self.stop_accepting.cancel();
         let finished = async {
-            self.listening.finish().await;
+            if let Front::Http { listening, .. } = self.front {
+                listening.finish().await;
+            }
             self.router.calls_ended().await;
         };
         if tokio::time::timeout(self.shutdown_timeout, finished)
@@ -172,6 +214,14 @@ impl Gateway {
         // What is left are closes and cancels of upstream sessions: worth a moment, not more.
         let _ = tokio::time::timeout(Duration::from_secs(2), self.router.rested()).await;
     }
+}
+
+async fn bind(wanted: &BindAddress) -> Result<(SocketAddr, Listener), BootError> {
+    let bound = async {
+        let listener = Listener::bind(wanted).await?;
+        Ok((listener.address()?, listener))
+    };
+    bound.await.map_err(|error| BootError::bind(wanted, &error))
 }
 
 fn member(

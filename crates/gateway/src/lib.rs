@@ -8,7 +8,9 @@ mod gateway;
 mod http;
 mod mint;
 mod router;
+mod stdio;
 mod upstream;
 
 pub use boot_error::BootError;
 pub use gateway::{Gateway, Offered, Parts};
+pub use stdio::PipeEnd;

@@ -1,5 +1,9 @@
 //! Decides, request by request, which era a client speaks.
 
+mod pipe;
+
+pub use pipe::{PipeDecision, decide_on_pipe};
+
 use crate::envelope::{Message, Request};
 use crate::error::ErrorObject;
 use crate::header_value::single;
@@ -233,14 +237,19 @@ fn check_modern<'a>(headers: &EraHeaders<'a>, meta: &RawMeta<'a>) -> Result<Requ
         }
         Some(_) => {}
     }
+    meta.check(served_modern(&requested)?)
+}
+
+/// The modern revision that a request asks for.
+fn served_modern(requested: &str) -> Result<ProtocolVersion, ErrorObject> {
     match requested.parse::<ProtocolVersion>() {
-        Ok(version) if version.is_modern() => meta.check(version),
+        Ok(version) if version.is_modern() => Ok(version),
         // A legacy revision is served, but only in a session: listing it would invite the same request again.
         Ok(_) => Err(ErrorObject::unsupported_version(
             ProtocolVersion::MODERN,
-            &requested,
+            requested,
         )),
-        Err(_) => Err(ErrorObject::unsupported_version(ProtocolVersion::ALL, &requested)),
+        Err(_) => Err(ErrorObject::unsupported_version(ProtocolVersion::ALL, requested)),
     }
 }
 

@@ -9,8 +9,13 @@ use mcpg_gateway::{Gateway, Offered};
 const TRY_BODY: &str = r#"{"jsonrpc":"2.0","id":1,"method":"tools/list","params":{"_meta":{"io.modelcontextprotocol/protocolVersion":"2026-07-28","io.modelcontextprotocol/clientCapabilities":{}}}}"#;
 
 /// Says on standard output where the gateway listens, what it offers, and how to try it.
-pub(crate) fn print(gateway: &Gateway, path: &str, label: &str, admin: Option<SocketAddr>) {
-    let address = gateway.address();
+pub(crate) fn print(
+    gateway: &Gateway,
+    address: SocketAddr,
+    path: &str,
+    label: &str,
+    admin: Option<SocketAddr>,
+) {
     let url = format!("http://{address}{path}");
     let Offered {
         tools,

@@ -1,7 +1,7 @@
 //! Puts everything together, runs it, and stops it in order.
 
-use mcpg_config::app::AppConfig;
-use mcpg_config::{Environment, Loaded, Places};
+use mcpg_config::app::{AppConfig, Transport};
+use mcpg_config::{Environment, Loaded, Places, Source};
 use mcpg_gateway::Gateway;
 use tracing::{info, warn};
 
@@ -12,6 +12,7 @@ use crate::coordinator;
 use crate::failure::Failure;
 use crate::logging;
 use crate::member::Member;
+use crate::pipe;
 use crate::readiness::{self, Readiness, Reason};
 use crate::signals::Signals;
 
@@ -20,11 +21,20 @@ pub(crate) fn run(run: &Run) -> Result<(), Failure> {
     let environment = Environment::of_process();
     let sources = run.sources(&environment)?;
     let Loaded {
-        config,
+        mut config,
         warnings,
         label,
         places,
     } = mcpg_config::load(&sources, &environment)?;
+    if run.stdio {
+        config.gateway.server.transport = Transport::Stdio;
+    }
+    if config.gateway.server.transport == Transport::Stdio && sources.contains(&Source::StandardInput) {
+        return Err(Failure::usage(
+            "standard input cannot be the configuration and the client at once",
+            "pass the configuration as a file when the client speaks over standard input",
+        ));
+    }
     logging::start(&config.observability.logs);
     for warning in warnings {
         warn!(message = "The configuration deserves a look.", %warning);
@@ -71,9 +81,21 @@ async fn serve(config: AppConfig, places: &Places, label: &str) -> Result<(), Fa
     member.watch_over(&readiness);
     tokio::spawn(readiness::follow(coordinator.connection(), readiness.clone()));
     readiness.remove(Reason::Starting);
-    banner::print(&gateway, &path, label, admin.as_ref().map(Serving::address));
-    info!(message = "Serving.", address = %gateway.address(), coordinator = coordinator.kind());
-    signals.next().await;
+    let served = match gateway.address() {
+        Some(address) => {
+            banner::print(
+                &gateway,
+                address,
+                &path,
+                label,
+                admin.as_ref().map(Serving::address),
+            );
+            info!(message = "Serving.", %address, coordinator = coordinator.kind());
+            signals.next().await;
+            Ok(())
+        }
+        None => pipe::serve(&gateway, coordinator.kind(), &mut signals).await,
+    };
     readiness.add(Reason::Stopping);
     tokio::select! {
         () = gateway.stop() => {}
@@ -85,5 +107,5 @@ async fn serve(config: AppConfig, places: &Places, label: &str) -> Result<(), Fa
     }
     drop(admin);
     info!("Stopped.");
-    Ok(())
+    served
 }

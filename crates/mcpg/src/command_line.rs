@@ -25,6 +25,10 @@ pub(crate) struct Run {
     /// later ones win. Without it the environment variable MCPG_CONFIG names the files, with colons between them.
     #[arg(long, value_name = "FILE")]
     config: Vec<PathBuf>,
+    /// Serves the client that started the program over standard input and output instead of listening for HTTP, as
+    /// `gateway.server.transport: stdio` does. Nothing but protocol messages goes to standard output.
+    #[arg(long)]
+    pub(crate) stdio: bool,
 }
 
 /// What the program can do besides being a gateway.

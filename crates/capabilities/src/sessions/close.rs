@@ -79,8 +79,16 @@ impl Sessions {
             .await
             .map_err(WriteError::<SessionRecord>::from_read)?;
         let (sessions, id) = (Arc::clone(self), id.clone());
-        tokio::spawn(async move { sessions.close_opened(id.as_str()).await });
+        self.leftovers
+            .spawn(async move { sessions.close_opened(id.as_str()).await });
         Ok(())
+    }
+
+    /// Waits until what was opened for closed sessions is closed too, as far as it can be. Whoever stops waiting loses
+    /// nothing where the coordinator lives on: it stays noted.
+    pub async fn leftovers_closed(&self) {
+        self.leftovers.close();
+        self.leftovers.wait().await;
     }
 
     /// Closes at the upstreams what was opened for a session that is gone. What cannot be closed now stays noted.

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use mcpg_cluster::{Clock, ErrorKind, Expect, Key, KeyValue, Support};
+use tokio_util::task::TaskTracker;
 
 use super::cache::Cache;
 use super::closing::{Closer, ClosingIndex};
@@ -56,6 +57,8 @@ pub struct Sessions {
     pub(super) cache: Arc<Cache>,
     pub(super) closing: ClosingIndex,
     pub(super) closer: OnceLock<Arc<dyn Closer>>,
+    /// Closes what closed sessions leave behind.
+    pub(super) leftovers: TaskTracker,
 }
 
 /// A session that a request was admitted to.
@@ -100,6 +103,7 @@ impl Sessions {
             closing: ClosingIndex::new(Arc::clone(&parts.key_value), writer.clone(), ttl),
             writer,
             closer: OnceLock::new(),
+            leftovers: TaskTracker::new(),
             cache,
             parts,
         }

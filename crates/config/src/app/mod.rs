@@ -25,7 +25,7 @@ pub use federation::{
 pub use logs::{LogFormat, LogLevel, Logs};
 pub use mock::{Ask, Mock, MockContent};
 pub use plugin::PluginEntry;
-pub use server::Server;
+pub use server::{Server, Transport};
 
 use serde_json::{Map, Value};
 

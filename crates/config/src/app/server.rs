@@ -1,11 +1,15 @@
 //! The listener for clients and its limits.
 
 use super::{AllowedHosts, AllowedOrigins, BindAddress};
+use schemars::JsonSchema;
+use serde::Deserialize;
 use std::time::Duration;
 
 /// The `gateway.server` block.
 #[derive(Debug, Clone)]
 pub struct Server {
+    /// How clients reach the gateway.
+    pub transport: Transport,
     /// Where the gateway listens.
     pub bind_address: BindAddress,
     /// The path of the MCP endpoint, with its leading slash.
@@ -32,4 +36,16 @@ pub struct Server {
     pub max_response_bytes: usize,
     /// How long a stopping gateway waits for running calls (`shutdown_timeout_ms`).
     pub shutdown_timeout: Duration,
+}
+
+/// How clients reach the gateway.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+#[schemars(inline)]
+pub enum Transport {
+    /// Over HTTP, any number of them.
+    #[default]
+    Http,
+    /// Over standard input and output: the one client that started the gateway.
+    Stdio,
 }

@@ -1,5 +1,6 @@
 //! The `gateway` block as it is written.
 
+use crate::app::Transport;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
@@ -27,6 +28,8 @@ pub(crate) struct RawAdmin {
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub(crate) struct RawServer {
+    /// How clients reach the gateway: `http`, or `stdio` for the one client that started it. Default: http.
+    pub(crate) transport: Transport,
     /// Where the gateway listens, as host:port; port 0 lets the system choose. Default: 127.0.0.1:8787.
     pub(crate) bind_address: String,
     /// The path of the MCP endpoint. Default: /mcp.
@@ -66,6 +69,7 @@ pub(crate) struct RawServer {
 impl Default for RawServer {
     fn default() -> Self {
         Self {
+            transport: Transport::Http,
             bind_address: "127.0.0.1:8787".to_owned(),
             mcp_path: "/mcp".to_owned(),
             health_path: "/health".to_owned(),

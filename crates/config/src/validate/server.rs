@@ -1,7 +1,7 @@
 //! The rules of `gateway.server`.
 
 use super::Checker;
-use crate::app::{AllowedHosts, AllowedOrigins, BindAddress, Server};
+use crate::app::{AllowedHosts, AllowedOrigins, BindAddress, Server, Transport};
 use crate::path::Path;
 use crate::raw::gateway::RawServer;
 use std::time::Duration;
@@ -35,6 +35,7 @@ pub(super) fn validate(raw: RawServer, allow_anonymous: bool, checker: &mut Chec
         );
     });
     Some(Server {
+        transport: raw.transport,
         bind_address: bind_address?,
         mcp_path: raw.mcp_path,
         health_path: raw.health_path,
@@ -65,6 +66,10 @@ fn bind_address(
             return None;
         }
     };
+    if raw.transport == Transport::Stdio {
+        // Nobody listens there.
+        return Some(address);
+    }
     if !address.is_loopback() && !allow_anonymous {
         checker.conflict(
             &path,

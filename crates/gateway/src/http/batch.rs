@@ -12,10 +12,10 @@ use mcpg_mcp::params::Params;
 use mcpg_mcp::write;
 
 use super::body::{EventBody, ResponseBody, event};
-use super::legacy::{Refused, client_of, version_of};
+use super::legacy::Refused;
 use super::respond;
 use super::service::Frontend;
-use crate::router::{Call, ClientRequest, Output, SessionRef};
+use crate::router::{Call, Client, ClientRequest, Output, SessionRef};
 
 /// The answers of a batch while they come in.
 struct Gathering {
@@ -41,7 +41,7 @@ impl Frontend {
             }
             Err(Refused::Session(problem)) => return respond::session_error(&problem, None),
         };
-        if !version_of(&session).allows_batches() {
+        if !session.version().allows_batches() {
             return respond::error(StatusCode::BAD_REQUEST, None, &no_batches());
         }
         let mut gathering = Gathering {
@@ -73,7 +73,7 @@ impl Frontend {
             Ok(Message::Request(request)) => {
                 let started = Params::parse(request.params).and_then(|params| {
                     self.router
-                        .start(ClientRequest::of(&request, &params), client_of(session.clone()))
+                        .start(ClientRequest::of(&request, &params), Client::of(session.clone()))
                 });
                 match started {
                     Ok(call) => gathering.running.push(call),

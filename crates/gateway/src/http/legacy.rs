@@ -1,15 +1,13 @@
 //! Messages of the legacy era: initialize, and everything inside a session.
 
-use std::sync::Arc;
-
-use http::{HeaderMap, HeaderValue, Response, StatusCode};
+use http::{HeaderValue, Response, StatusCode};
 use mcpg_capabilities::sessions::SessionError;
 use mcpg_mcp::envelope::{self, Message, Request};
 use mcpg_mcp::era::{EraHeaders, LegacySession};
 use mcpg_mcp::error::ErrorObject;
 use mcpg_mcp::headers::SESSION_ID;
 use mcpg_mcp::params::Params;
-use mcpg_mcp::version::{Era, ProtocolVersion};
+use mcpg_mcp::version::Era;
 use mcpg_mcp::write;
 use tracing::debug;
 
@@ -69,7 +67,7 @@ impl Frontend {
             Message::Request(request) => {
                 match self
                     .router
-                    .start(ClientRequest::of(&request, params), client_of(session))
+                    .start(ClientRequest::of(&request, params), Client::of(session))
                 {
                     Ok(call) => self.answer(Era::Legacy, &request.id, call).await,
                     Err(error) => respond::error(StatusCode::OK, Some(&request.id), &error),
@@ -118,22 +116,4 @@ pub(super) enum Refused {
     Missing,
     /// It names one that cannot be used.
     Session(SessionError),
-}
-
-/// The client as its session's record describes it.
-pub(super) fn client_of(session: SessionRef) -> Client {
-    let record = Arc::clone(&session.record);
-    Client {
-        version: version_of(&session),
-        capabilities: Arc::clone(&record.capabilities),
-        client_info: record.client_info.clone(),
-        log_level: record.log_level.clone(),
-        parameter_headers: HeaderMap::new(),
-        session: Some(session),
-    }
-}
-
-/// The revision that initialize negotiated. It holds whatever the header of a later request says.
-pub(super) fn version_of(session: &SessionRef) -> ProtocolVersion {
-    ProtocolVersion::negotiate(&session.record.protocol_version)
 }

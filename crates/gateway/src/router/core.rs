@@ -100,6 +100,6 @@ impl Router {
     /// Waits until the background has come to rest after `stop` was given.
     pub(crate) async fn rested(&self) {
         self.tasks.close();
-        self.tasks.wait().await;
+        tokio::join!(self.tasks.wait(), self.sessions.leftovers_closed());
     }
 }

@@ -96,7 +96,27 @@ impl ClientRequest {
     }
 }
 
+impl SessionRef {
+    /// The revision that initialize negotiated. It holds whatever a later request says.
+    pub(crate) fn version(&self) -> ProtocolVersion {
+        ProtocolVersion::negotiate(&self.record.protocol_version)
+    }
+}
+
 impl Client {
+    /// The client as its session's record describes it.
+    pub(crate) fn of(session: SessionRef) -> Self {
+        let record = Arc::clone(&session.record);
+        Self {
+            version: session.version(),
+            capabilities: Arc::clone(&record.capabilities),
+            client_info: record.client_info.clone(),
+            log_level: record.log_level.clone(),
+            parameter_headers: http::HeaderMap::new(),
+            session: Some(session),
+        }
+    }
+
     fn era(&self) -> Era {
         self.version.era()
     }

@@ -1,0 +1,242 @@
+//! What the messages of a pipe mean.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use mcpg_capabilities::sessions::SessionError;
+use mcpg_mcp::envelope::{Message, Notification, Request, Response};
+use mcpg_mcp::era::{PipeDecision, decide_on_pipe};
+use mcpg_mcp::error::ErrorObject;
+use mcpg_mcp::id::RequestId;
+use mcpg_mcp::meta::{LogLevel, RequestMeta};
+use mcpg_mcp::object::Object;
+use mcpg_mcp::params::Params;
+use mcpg_mcp::write;
+use serde_json::value::RawValue;
+use tracing::{debug, warn};
+
+use super::output::Output;
+use super::running::RunningCalls;
+use super::serve::Lost;
+use crate::router::{Call, Client, ClientRequest, NotInitialized, Router, SessionRef};
+
+/// The client at the other end of a pipe.
+pub(super) struct Pipe {
+    pub(super) router: Arc<Router>,
+    pub(super) output: Output,
+    pub(super) running: RunningCalls,
+    /// The id of the session that `initialize` opened.
+    session: Option<String>,
+}
+
+/// What a request leads to.
+pub(super) enum Step {
+    /// An answer at once.
+    Say(Bytes),
+    /// A legacy call.
+    Run(Call),
+    /// A modern call.
+    RunModern(Call),
+}
+
+impl Pipe {
+    pub(super) fn new(router: Arc<Router>, output: Output) -> Self {
+        Self {
+            router,
+            output,
+            running: RunningCalls::default(),
+            session: None,
+        }
+    }
+
+    /// Takes one message.
+    ///
+    /// # Errors
+    /// When the session of the pipe is gone.
+    pub(super) async fn take(&mut self, message: Message<'_>) -> Result<(), Lost> {
+        match message {
+            Message::Request(request) => match self.request(&request).await? {
+                Step::Say(answer) => self.output.say(answer).await,
+                Step::Run(call) => self.running.run(request.id, call, &self.output),
+                Step::RunModern(call) => self.running.run_modern(request.id, call, &self.output),
+            },
+            Message::Notification(notification) => self.notification(&notification).await?,
+            Message::Response(response) => self.response(&response).await?,
+        }
+        Ok(())
+    }
+
+    /// Starts a request, or answers it at once.
+    pub(super) async fn request(&mut self, request: &Request<'_>) -> Result<Step, Lost> {
+        let refused = |error: &ErrorObject| Ok(Step::Say(write::error(Some(&request.id), error)));
+        match decide_on_pipe(request, self.session.is_some()) {
+            Err(error) => refused(&error),
+            Ok(PipeDecision::Initialize) => Ok(Step::Say(self.initialize(request).await)),
+            Ok(PipeDecision::Modern { meta, params }) => {
+                if let Some(error) = self.running.refuse(&request.id, true) {
+                    return refused(&error);
+                }
+                let client = modern_client(&meta);
+                match self
+                    .router
+                    .start(ClientRequest::modern(request, &params, &meta), client)
+                {
+                    Ok(call) => Ok(Step::RunModern(call)),
+                    Err(error) => refused(&error),
+                }
+            }
+            Ok(PipeDecision::Legacy { params }) => self.legacy(request, &params).await,
+        }
+    }
+
+    async fn legacy(&self, request: &Request<'_>, params: &Params<'_>) -> Result<Step, Lost> {
+        let refused = |error: &ErrorObject| Ok(Step::Say(write::error(Some(&request.id), error)));
+        let session = match self.admitted().await? {
+            Ok(Some(session)) => session,
+            // The only request that is allowed before initialize.
+            Ok(None) if request.method == "ping" => {
+                let nothing = RawValue::from_string("{}".to_owned()).expect("an empty object is JSON");
+                return Ok(Step::Say(write::result(&request.id, &nothing)));
+            }
+            Ok(None) => {
+                return refused(&ErrorObject::invalid_request(
+                    "initialize first, or send the metadata of a modern request",
+                ));
+            }
+            Err(unavailable) => return refused(&unavailable),
+        };
+        if let Some(error) = self.running.refuse(&request.id, false) {
+            return refused(&error);
+        }
+        match self
+            .router
+            .start(ClientRequest::of(request, params), Client::of(session))
+        {
+            Ok(call) => Ok(Step::Run(call)),
+            Err(error) => refused(&error),
+        }
+    }
+
+    /// Takes a notification. What cannot be taken is only told to the operator: a pipe has no answer to it.
+    pub(super) async fn notification(&mut self, notification: &Notification<'_>) -> Result<(), Lost> {
+        if notification.method == "notifications/cancelled"
+            && let Some(id) = cancelled_id(notification.params)
+            && self.running.cancel(&id)
+        {
+            return Ok(());
+        }
+        match self.admitted().await? {
+            Ok(Some(session)) => {
+                let taken = self
+                    .router
+                    .notification(&session, &notification.method, notification.params)
+                    .await;
+                self.taken(taken, &notification.method)
+            }
+            Ok(None) => Ok(()),
+            Err(error) => {
+                warn!(message = "A notification of the client was lost.", method = %notification.method, error = %error.message);
+                Ok(())
+            }
+        }
+    }
+
+    /// Takes an answer to a question.
+    pub(super) async fn response(&mut self, response: &Response<'_>) -> Result<(), Lost> {
+        let Some(question) = &response.id else {
+            return Ok(());
+        };
+        match self.admitted().await? {
+            Ok(Some(session)) => {
+                let answer = response.outcome.map(ToOwned::to_owned).map_err(ToOwned::to_owned);
+                let taken = self.router.answer(&session, question, answer).await;
+                self.taken(taken, "an answer")
+            }
+            Ok(None) => Ok(()),
+            Err(error) => {
+                warn!(message = "An answer of the client was lost.", error = %error.message);
+                Ok(())
+            }
+        }
+    }
+
+    /// Whether the session of the pipe allows batches.
+    pub(super) async fn allows_batches(&self) -> Result<bool, Lost> {
+        let session = self.admitted().await?.ok().flatten();
+        Ok(session.is_some_and(|session| session.version().allows_batches()))
+    }
+
+    /// Keeps the session alive while the client says nothing.
+    pub(super) async fn keep(&self) -> Result<(), Lost> {
+        self.admitted().await.map(drop)
+    }
+
+    /// Closes the session, and with it what it opened upstream.
+    pub(super) async fn close(&mut self) {
+        if let Some(session) = self.session.take()
+            && let Err(error) = self.router.close_session(&session).await
+        {
+            debug!(message = "The session of the pipe was not closed and expires.", %error);
+        }
+    }
+
+    async fn initialize(&mut self, request: &Request<'_>) -> Bytes {
+        let id = Some(&request.id);
+        if self.session.is_some() {
+            let why = ErrorObject::invalid_request("this session is initialized already");
+            return write::error(id, &why);
+        }
+        match self.router.initialize(request.params).await {
+            Ok(opened) => {
+                debug!(message = "Opened the session of the pipe.", version = %opened.version);
+                self.session = Some(opened.id.as_str().to_owned());
+                write::result(&request.id, &opened.result)
+            }
+            Err(NotInitialized::Invalid(error)) => write::error(id, &error),
+            Err(NotInitialized::Session(problem)) => write::error(id, &unavailable(&problem)),
+        }
+    }
+
+    /// The session of the pipe as it stands; the inner error is what to answer while that cannot be told.
+    async fn admitted(&self) -> Result<Result<Option<SessionRef>, ErrorObject>, Lost> {
+        let Some(id) = &self.session else {
+            return Ok(Ok(None));
+        };
+        match self.router.admit(id).await {
+            Ok(session) => Ok(Ok(Some(session))),
+            Err(SessionError::Unknown) => Err(Lost),
+            Err(problem) => Ok(Err(unavailable(&problem))),
+        }
+    }
+
+    fn taken(&self, taken: Result<(), SessionError>, what: &str) -> Result<(), Lost> {
+        match taken {
+            Ok(()) => Ok(()),
+            Err(SessionError::Unknown) => Err(Lost),
+            Err(error) => {
+                warn!(message = "Something that the client said was lost.", what, %error);
+                Ok(())
+            }
+        }
+    }
+}
+
+fn unavailable(problem: &SessionError) -> ErrorObject {
+    ErrorObject::internal_with_reason("unavailable", problem.to_string())
+}
+
+fn cancelled_id(params: Option<&RawValue>) -> Option<RequestId> {
+    let params = Object::parse(params?).ok()?;
+    RequestId::from_raw(params.get("requestId")?).ok()
+}
+
+fn modern_client(meta: &RequestMeta<'_>) -> Client {
+    Client {
+        version: meta.version,
+        capabilities: meta.client_capabilities.to_owned().into(),
+        client_info: meta.client_info.map(|info| info.to_owned().into()),
+        log_level: meta.log_level.map(LogLevel::as_str).map(str::to_owned),
+        parameter_headers: http::HeaderMap::new(),
+        session: None,
+    }
+}
