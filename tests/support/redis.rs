@@ -142,6 +142,41 @@ impl Redis {
     }
 }
 
+/// What a server is asked to do, line by line, from the start of this.
+pub(crate) struct Monitor(BufReader<TcpStream>);
+
+impl Monitor {
+    /// Starts to listen.
+    pub(crate) async fn of(redis: &Redis) -> Self {
+        let mut stream = TcpStream::connect(redis.address).await.expect("redis listens");
+        stream.write_all(b"MONITOR\r\n").await.expect("redis reads");
+        let mut monitor = Self(BufReader::new(stream));
+        assert_eq!(monitor.line().await, "+OK");
+        monitor
+    }
+
+    /// Everything up to now.
+    pub(crate) async fn seen(mut self, redis: &Redis) -> Vec<String> {
+        redis.command("PING up-to-here").await;
+        let mut seen = Vec::new();
+        loop {
+            let line = self.line().await;
+            if line.contains("up-to-here") {
+                return seen;
+            }
+            seen.push(line);
+        }
+    }
+
+    async fn line(&mut self) -> String {
+        let mut line = String::new();
+        within("a line of the monitor", self.0.read_line(&mut line))
+            .await
+            .expect("the monitor can be read");
+        line.trim_end().to_owned()
+    }
+}
+
 impl Drop for Redis {
     fn drop(&mut self) {
         let mut process = self.process();

@@ -16,7 +16,7 @@ use tracing::{info, warn};
 
 use crate::backends::OwnBindings;
 use crate::boot_error::BootError;
-use crate::http::{Frontend, FrontendSettings, Listener, Listening};
+use crate::http::{Drain, Frontend, FrontendSettings, Listener, Listening};
 use crate::mint::Mint;
 use crate::router::{Kind, Mail, Router, RouterSettings};
 use crate::stdio::{self, PipeEnd, PipeSettings};
@@ -45,6 +45,7 @@ pub struct Gateway {
     router: Arc<Router>,
     fleet: Arc<Fleet>,
     front: Front,
+    drain: Arc<Drain>,
     stop_accepting: CancellationToken,
     stop_upstreams: CancellationToken,
     shutdown_timeout: Duration,
@@ -122,11 +123,13 @@ impl Gateway {
         router.follow_members();
         let stop_accepting = CancellationToken::new();
         let shutdown_timeout = server.shutdown_timeout;
+        let drain = Arc::new(Drain::default());
         let front = match listener {
             Some((address, listener)) => {
                 let frontend = Arc::new(Frontend::new(FrontendSettings {
                     server,
                     router: Arc::clone(&router),
+                    drain: Arc::clone(&drain),
                 }));
                 let listening = listener.serve(frontend, stop_accepting.clone());
                 Front::Http { address, listening }
@@ -141,6 +144,7 @@ impl Gateway {
             router,
             fleet: parts.fleet,
             front,
+            drain,
             stop_accepting,
             stop_upstreams,
             shutdown_timeout,
@@ -190,13 +194,19 @@ impl Gateway {
         }
     }
 
+    /// Goes on serving, but asks every client to connect anew for its next request.
+    pub fn let_go(&self) {
+        self.drain.let_go();
+    }
+
     /// Accepts nothing new, lets running calls finish, and stops the upstreams.
     pub async fn stop(self) {
         info!("Stopping: running calls may finish.");
+        self.drain.let_go();
         self.stop_accepting.cancel();
         let finished = async {
             if let Front::Http { listening, .. } = self.front {
-                listening.finish().await;
+                listening.finish(&self.drain).await;
             }
             self.router.calls_ended().await;
         };

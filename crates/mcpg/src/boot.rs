@@ -15,6 +15,7 @@ use crate::member::Member;
 use crate::pipe;
 use crate::readiness::{self, Readiness, Reason};
 use crate::signals::Signals;
+use crate::stop::{self, Running};
 
 /// Runs the gateway until it is told to stop.
 pub(crate) fn run(run: &Run) -> Result<(), Failure> {
@@ -66,13 +67,14 @@ async fn serve(config: AppConfig, places: &Places, label: &str) -> Result<(), Fa
         )
     })?;
     let path = config.gateway.server.mcp_path.clone();
+    let drain_delay = config.gateway.server.drain_delay;
     let mut member = tokio::select! {
         joined = Member::join(&coordinator, &config) => joined?,
-        () = signals.next() => return Ok(()),
+        _ = signals.next() => return Ok(()),
     };
     let gateway = tokio::select! {
         started = Gateway::start(config, member.parts()) => started?,
-        () = signals.next() => {
+        _ = signals.next() => {
             member.leave().await;
             return Ok(());
         }
@@ -81,7 +83,7 @@ async fn serve(config: AppConfig, places: &Places, label: &str) -> Result<(), Fa
     member.watch_over(&readiness);
     tokio::spawn(readiness::follow(coordinator.connection(), readiness.clone()));
     readiness.remove(Reason::Starting);
-    let served = match gateway.address() {
+    let (told, served) = match gateway.address() {
         Some(address) => {
             banner::print(
                 &gateway,
@@ -91,20 +93,23 @@ async fn serve(config: AppConfig, places: &Places, label: &str) -> Result<(), Fa
                 admin.as_ref().map(Serving::address),
             );
             info!(message = "Serving.", %address, coordinator = coordinator.kind());
-            signals.next().await;
-            Ok(())
+            (Some(signals.next().await), Ok(()))
         }
-        None => pipe::serve(&gateway, coordinator.kind(), &mut signals).await,
+        // When a pipe has ended there is nobody left to lead elsewhere.
+        None => (
+            None,
+            pipe::serve(&gateway, coordinator.kind(), &mut signals).await,
+        ),
     };
-    readiness.add(Reason::Stopping);
-    tokio::select! {
-        () = gateway.stop() => {}
-        () = signals.next() => warn!("Told to stop a second time: not waiting any longer."),
-    }
-    member.leave().await;
-    if let Err(error) = coordinator.close().await {
-        warn!(message = "The coordinator did not close cleanly.", %error);
-    }
+    let running = Running {
+        gateway,
+        member,
+        coordinator,
+        readiness,
+        drain_delay: stop::delay(told, drain_delay, admin.is_some()),
+    };
+    running.stop(&mut signals).await;
+    // Whoever asks is answered until the very end.
     drop(admin);
     info!("Stopped.");
     served

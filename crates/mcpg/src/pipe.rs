@@ -22,11 +22,11 @@ pub(crate) async fn serve(
     tokio::pin!(serving);
     let end = tokio::select! {
         end = &mut serving => end,
-        () = signals.next() => {
+        _ = signals.next() => {
             stop.cancel();
             tokio::select! {
                 end = &mut serving => end,
-                () = signals.next() => PipeEnd::Stopped,
+                _ = signals.next() => PipeEnd::Stopped,
             }
         }
     };

@@ -8,6 +8,15 @@ pub(crate) struct Signals {
     interrupt: Signal,
 }
 
+/// What the program was told.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Told {
+    /// SIGTERM: a supervisor wants it to go, and clients may stand behind a balancer.
+    Terminate,
+    /// SIGINT: somebody at a keyboard waits for its end.
+    Interrupt,
+}
+
 impl Signals {
     /// Starts listening; from now on the signals no longer end the program by themselves.
     pub(crate) fn listen() -> std::io::Result<Self> {
@@ -18,10 +27,10 @@ impl Signals {
     }
 
     /// Waits for the next of them.
-    pub(crate) async fn next(&mut self) {
+    pub(crate) async fn next(&mut self) -> Told {
         tokio::select! {
-            _ = self.terminate.recv() => {}
-            _ = self.interrupt.recv() => {}
+            _ = self.terminate.recv() => Told::Terminate,
+            _ = self.interrupt.recv() => Told::Interrupt,
         }
     }
 }

@@ -34,6 +34,8 @@ pub struct Server {
     pub max_request_body_bytes: usize,
     /// The largest upstream answer in bytes (`max_response_mb`).
     pub max_response_bytes: usize,
+    /// How long a gateway that was told to stop still serves new work (`drain_delay_ms`).
+    pub drain_delay: Duration,
     /// How long a stopping gateway waits for running calls (`shutdown_timeout_ms`).
     pub shutdown_timeout: Duration,
 }

@@ -61,6 +61,9 @@ pub(crate) struct RawServer {
     /// The largest answer of an upstream, in MiB. Default: 16. Range: 1..=1024.
     #[schemars(range(min = 1, max = 1024))]
     pub(crate) max_response_mb: u32,
+    /// How long a gateway that got SIGTERM still serves new work while `/ready` is red already, in milliseconds; without a listener for operators it does not wait. Default: 5000. Range: 0..=3600000.
+    #[schemars(range(min = 0, max = 3_600_000))]
+    pub(crate) drain_delay_ms: u64,
     /// How long a stopping gateway waits for running calls, in milliseconds. Default: 30000. Range: 0..=3600000.
     #[schemars(range(min = 0, max = 3_600_000))]
     pub(crate) shutdown_timeout_ms: u64,
@@ -82,6 +85,7 @@ impl Default for RawServer {
             max_sessions: 1_000_000,
             max_request_body_mb: 4,
             max_response_mb: 16,
+            drain_delay_ms: 5_000,
             shutdown_timeout_ms: 30_000,
         }
     }

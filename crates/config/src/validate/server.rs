@@ -48,6 +48,7 @@ pub(super) fn validate(raw: RawServer, allow_anonymous: bool, checker: &mut Chec
         max_sessions: usize::try_from(raw.max_sessions).unwrap_or(usize::MAX),
         max_request_body_bytes: bytes(raw.max_request_body_mb),
         max_response_bytes: bytes(raw.max_response_mb),
+        drain_delay: Duration::from_millis(raw.drain_delay_ms),
         shutdown_timeout: Duration::from_millis(raw.shutdown_timeout_ms),
     })
 }

@@ -12,9 +12,11 @@ use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::server::graceful::GracefulShutdown;
 use mcpg_config::app::BindAddress;
 use tokio::net::{TcpListener, TcpStream};
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tracing::{debug, warn};
 
+use super::drain::Drain;
 use super::service::Frontend;
 
 /// The largest head of a request, in bytes; more is answered with 431.
@@ -25,6 +27,10 @@ const MAX_HEADERS: usize = 128;
 const HEAD_TIMEOUT: Duration = Duration::from_secs(30);
 /// The pause after a failed accept: the usual cause, too many open files, does not go away at once.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
+
+/// How long a connection without a request stays when the gateway stops: a request may be on its way, and its client has
+/// to learn that it was not executed.
+const LINGER: Duration = Duration::from_secs(1);
 
 /// A socket that is bound but does not serve yet.
 #[derive(Debug)]
@@ -65,11 +71,17 @@ impl Listener {
 }
 
 impl Listening {
-    /// Lets every connection finish the request that it is serving, and closes it.
-    pub(crate) async fn finish(self) {
-        if let Ok(graceful) = self.connections.await {
-            graceful.shutdown().await;
+    /// Lets every connection finish the request that it is serving, and closes it. What else arrives is refused.
+    pub(crate) async fn finish(self, drain: &Drain) {
+        let Ok(graceful) = self.connections.await else {
+            return;
+        };
+        drain.refuse();
+        let end = Instant::now() + LINGER;
+        while graceful.count() > 0 && Instant::now() < end {
+            tokio::time::sleep(LINGER / 50).await;
         }
+        graceful.shutdown().await;
     }
 }
 
@@ -84,7 +96,24 @@ async fn accept(socket: TcpListener, frontend: Arc<Frontend>, stop: Cancellation
             }
         }
     }
+    take_the_rest(socket, |stream| {
+        serve_connection(stream, Arc::clone(&frontend), &graceful);
+    });
     graceful
+}
+
+/// Accepts the connections that the kernel has made already; closing the socket would break them.
+fn take_the_rest(socket: TcpListener, serve: impl Fn(TcpStream)) {
+    let Ok(socket) = socket.into_std() else {
+        return;
+    };
+    while let Ok((stream, _)) = socket.accept() {
+        if stream.set_nonblocking(true).is_ok()
+            && let Ok(stream) = TcpStream::from_std(stream)
+        {
+            serve(stream);
+        }
+    }
 }
 
 fn serve_connection(stream: TcpStream, frontend: Arc<Frontend>, graceful: &GracefulShutdown) {

@@ -3,6 +3,7 @@
 mod answer;
 mod batch;
 mod body;
+mod drain;
 mod guard;
 mod legacy;
 mod listener;
@@ -11,5 +12,6 @@ mod post;
 mod respond;
 mod service;
 
+pub(crate) use drain::Drain;
 pub(crate) use listener::{Listener, Listening};
 pub(crate) use service::{Frontend, FrontendSettings};

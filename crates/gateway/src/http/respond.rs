@@ -72,6 +72,13 @@ pub(super) fn unavailable(message: Bytes) -> Response<ResponseBody> {
     response
 }
 
+/// 503 for what arrives after the listener was closed.
+pub(super) fn stopping() -> Response<ResponseBody> {
+    let why = "this replica is stopping: send the request again, it reaches another one";
+    let why = ErrorObject::internal_with_reason("unavailable", why);
+    unavailable(write::error(None, &why))
+}
+
 /// What a failure of the session directory means to a client. Only a session that is surely gone is 404: that makes
 /// clients start anew.
 pub(super) fn session_error(problem: &SessionError, id: Option<&RequestId>) -> Response<ResponseBody> {

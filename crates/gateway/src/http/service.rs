@@ -10,6 +10,7 @@ use mcpg_mcp::era::{EraHeaders, decide_without_body};
 use tracing::debug;
 
 use super::body::ResponseBody;
+use super::drain::Drain;
 use super::guard::Guard;
 use super::respond;
 use crate::router::Router;
@@ -18,12 +19,14 @@ use crate::router::Router;
 pub(crate) struct FrontendSettings {
     pub(crate) server: Server,
     pub(crate) router: Arc<Router>,
+    pub(crate) drain: Arc<Drain>,
 }
 
 /// Answers HTTP requests.
 pub(crate) struct Frontend {
     pub(super) router: Arc<Router>,
     pub(super) max_body: usize,
+    drain: Arc<Drain>,
     guard: Guard,
     mcp_path: String,
     health_path: String,
@@ -32,9 +35,14 @@ pub(crate) struct Frontend {
 impl Frontend {
     /// Makes the client side of a gateway.
     pub(crate) fn new(settings: FrontendSettings) -> Self {
-        let FrontendSettings { server, router } = settings;
+        let FrontendSettings {
+            server,
+            router,
+            drain,
+        } = settings;
         Self {
             router,
+            drain,
             max_body: server.max_request_body_bytes,
             guard: Guard {
                 hosts: server.allowed_hosts,
@@ -51,6 +59,16 @@ impl Frontend {
         B: Body<Data = Bytes>,
         B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
     {
+        let mut response = self.route(request).await;
+        self.drain.mark(&mut response);
+        response
+    }
+
+    async fn route<B>(&self, request: Request<B>) -> Response<ResponseBody>
+    where
+        B: Body<Data = Bytes>,
+        B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
+    {
         let path = request.uri().path();
         if path == self.health_path {
             return match *request.method() {
@@ -62,6 +80,9 @@ impl Frontend {
         }
         if path != self.mcp_path {
             return respond::refusal(StatusCode::NOT_FOUND, "nothing is served at this path");
+        }
+        if self.drain.is_refusing() {
+            return respond::stopping();
         }
         if let Err((status, why)) = self.guard.check(request.uri(), request.headers()) {
             debug!(message = "Refused a request.", %status, why);
