@@ -34,11 +34,18 @@ const EDGES: &[(&str, &[&str], &[&str])] = &[
             "mcpg-cluster",
             "mcpg-config",
             "mcpg-gateway",
+            "mcpg-plugin-entry",
             "mcpg-plugin-host",
             "mcpg-single-node",
         ],
         &[],
     ),
+    (
+        "mcpg-config-check",
+        &["mcpg-config", "mcpg-plugin-entry", "mcpg-plugin-host"],
+        &[],
+    ),
+    ("mcpg-plugin-entry", &["mcpg-config", "mcpg-plugin-host"], &[]),
     ("mcpg-plugin-abi", &[], &[]),
     (
         "mcpg-plugin-sdk",
@@ -67,7 +74,10 @@ const WITHOUT_NETWORK: &[&str] = &[
     "mcpg-capabilities",
     "mcpg-mcp",
     "mcpg-plugin-abi",
+    "mcpg-plugin-entry",
     "mcpg-plugin-host",
+    // It looks at files only.
+    "mcpg-config-check",
 ];
 const NETWORK_CRATES: &[&str] = &["hyper", "hyper-util", "axum", "reqwest", "hyper-rustls"];
 

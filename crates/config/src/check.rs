@@ -64,6 +64,8 @@ impl Judge<'_> {
                 }
                 vec![path]
             }
+            // What a variable without a known value stands for cannot be wrong.
+            _ if self.mistakes.is_unknown(&path) => Vec::new(),
             kind => {
                 let code = match kind {
                     ValidationErrorKind::Type { .. } => DiagnosticCode::WrongType,

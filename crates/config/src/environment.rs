@@ -7,6 +7,7 @@ use std::ffi::OsString;
 #[derive(Clone, Default)]
 pub struct Environment {
     variables: BTreeMap<String, String>,
+    without_overrides: bool,
 }
 
 impl Environment {
@@ -21,6 +22,16 @@ impl Environment {
             |(name, value): (OsString, OsString)| Some((name.into_string().ok()?, value.into_string().ok()?));
         Self {
             variables: std::env::vars_os().filter_map(unicode).collect(),
+            without_overrides: false,
+        }
+    }
+
+    /// The same variables for `${env.NAME}` alone: none of them overrides a key.
+    #[must_use]
+    pub fn without_overrides(self) -> Self {
+        Self {
+            without_overrides: true,
+            ..self
         }
     }
 
@@ -29,10 +40,11 @@ impl Environment {
         self.variables.get(name).map(String::as_str)
     }
 
-    /// Lists the variables in the order of their names.
-    pub(crate) fn iter(&self) -> impl Iterator<Item = (&str, &str)> {
+    /// Lists the variables that may override keys, in the order of their names.
+    pub(crate) fn overrides(&self) -> impl Iterator<Item = (&str, &str)> {
         self.variables
             .iter()
+            .filter(|_| !self.without_overrides)
             .map(|(name, value)| (name.as_str(), value.as_str()))
     }
 }
@@ -43,7 +55,10 @@ impl<N: Into<String>, V: Into<String>> FromIterator<(N, V)> for Environment {
             .into_iter()
             .map(|(name, value)| (name.into(), value.into()))
             .collect();
-        Self { variables }
+        Self {
+            variables,
+            without_overrides: false,
+        }
     }
 }
 

@@ -6,7 +6,7 @@ use crate::environment::Environment;
 use crate::mistakes::{Mistake, Mistakes};
 use crate::path::Path;
 use crate::report::DiagnosticCode;
-use crate::tree::{Content, Node};
+use crate::tree::{Content, Node, Position};
 
 const OPENING: &str = "${env.";
 
@@ -21,10 +21,43 @@ enum Problem {
 
 /// Fills in every text of the tree; texts that cannot be filled in are taken out.
 pub(crate) fn apply(tree: &mut Node, environment: &Environment, mistakes: &mut Mistakes) {
+    for (path, position, problem) in fill_tree(tree, environment) {
+        mistakes.add(mistake(path.clone(), position, problem));
+        mistakes.remove(tree, path);
+    }
+}
+
+/// Fills in the defaults alone. Texts with a variable that has none stay as they are; they are returned.
+pub(crate) fn apply_defaults(tree: &mut Node, mistakes: &mut Mistakes) -> Vec<Path> {
+    let mut unknown = Vec::new();
+    for (path, position, problem) in fill_tree(tree, &Environment::empty()) {
+        match problem {
+            Problem::Unset(_) => unknown.push(path),
+            problem @ Problem::Malformed(_) => {
+                mistakes.add(mistake(path.clone(), position, problem));
+                mistakes.remove(tree, path);
+            }
+        }
+    }
+    for path in &unknown {
+        if let Some(node) = tree.get_mut(path)
+            && let Content::Text(template) = &node.content
+        {
+            node.written = Some(template.clone());
+        }
+    }
+    unknown
+}
+
+/// What could not be filled in, and where.
+type Unfilled = Vec<(Path, Position, Problem)>;
+
+fn fill_tree(tree: &mut Node, environment: &Environment) -> Unfilled {
     let kind = Path::of_keys("cluster.kind");
-    fill_below(tree, &kind, environment, mistakes);
+    // What chooses the coordinator comes first: a problem in it is found again with the rest.
+    let _ = fill_below(tree, &kind, environment);
     drop_ignored_settings(tree, &kind);
-    fill_below(tree, &Path::root(), environment, mistakes);
+    fill_below(tree, &Path::root(), environment)
 }
 
 /// The built-in coordinator ignores every other key of its block, unset variables included.
@@ -40,7 +73,7 @@ fn drop_ignored_settings(tree: &mut Node, kind: &Path) {
     }
 }
 
-fn fill_below(tree: &mut Node, path: &Path, environment: &Environment, mistakes: &mut Mistakes) {
+fn fill_below(tree: &mut Node, path: &Path, environment: &Environment) -> Unfilled {
     let mut wrong = Vec::new();
     if let Some(node) = tree.get_mut(path) {
         node.visit_mut(path, &mut |path, node| {
@@ -61,13 +94,10 @@ fn fill_below(tree: &mut Node, path: &Path, environment: &Environment, mistakes:
             }
         });
     }
-    for (path, position, problem) in wrong {
-        mistakes.add(mistake(path.clone(), position, problem));
-        mistakes.remove(tree, path);
-    }
+    wrong
 }
 
-fn mistake(path: Path, position: crate::tree::Position, problem: Problem) -> Mistake {
+fn mistake(path: Path, position: Position, problem: Problem) -> Mistake {
     match problem {
         Problem::Unset(name) => {
             let message = format!("the environment variable {name} is not set");

@@ -29,12 +29,12 @@ pub struct Loaded {
 }
 
 /// The schema and what checks against it; both are the same for every load.
-struct Checked {
-    schema: Value,
+pub(crate) struct Checked {
+    pub(crate) schema: Value,
     validator: Validator,
 }
 
-static CHECKED: LazyLock<Checked> = LazyLock::new(|| {
+pub(crate) static CHECKED: LazyLock<Checked> = LazyLock::new(|| {
     let schema = schema();
     let validator = jsonschema::draft202012::new(&schema)
         .expect("the generated schema is a valid JSON Schema, which a test proves");
@@ -46,8 +46,7 @@ static CHECKED: LazyLock<Checked> = LazyLock::new(|| {
 /// # Errors
 /// Every mistake that was found, each with its place.
 pub fn load(sources: &[Source], environment: &Environment) -> Result<Loaded, Report> {
-    let labels: Vec<String> = sources.iter().map(Source::label).collect();
-    let label = labels.join(" + ");
+    let label = label(sources);
     let mut mistakes = Mistakes::default();
     let (config, origins) = match layers::read(sources, &mut mistakes) {
         Some((mut tree, mut origins)) => {
@@ -72,16 +71,32 @@ pub fn load(sources: &[Source], environment: &Environment) -> Result<Loaded, Rep
     }
 }
 
+/// The layers, as in `base.yaml + production.yaml`.
+pub(crate) fn label(sources: &[Source]) -> String {
+    let labels: Vec<String> = sources.iter().map(Source::label).collect();
+    labels.join(" + ")
+}
+
 fn judge(
     tree: &mut Node,
     origins: &mut Vec<Origin>,
     environment: &Environment,
     mistakes: &mut Mistakes,
 ) -> Option<AppConfig> {
-    let Checked { schema, validator } = &*CHECKED;
+    let schema = &CHECKED.schema;
     overrides::apply(tree, origins, environment, schema, mistakes);
     interpolate::apply(tree, environment, mistakes);
     normalize::apply(tree, schema);
+    judge_values(tree, origins, mistakes)
+}
+
+/// Judges a tree whose texts are filled in: first by the schema, then by the rules.
+pub(crate) fn judge_values(
+    tree: &mut Node,
+    origins: &[Origin],
+    mistakes: &mut Mistakes,
+) -> Option<AppConfig> {
+    let Checked { schema, validator } = &*CHECKED;
     check::apply(tree, schema, validator, mistakes);
     let raw: RawConfig = match serde_json::from_value(tree.to_json()) {
         Ok(raw) => raw,

@@ -36,6 +36,11 @@ impl Mistake {
         }
     }
 
+    /// Tells whether two mistakes say the same about the same place.
+    fn is_same(&self, other: &Self) -> bool {
+        (self.position, &self.path, &self.message) == (other.position, &other.path, &other.message)
+    }
+
     pub(crate) fn found(mut self, found: impl Into<String>) -> Self {
         self.found = Some(found.into());
         self
@@ -58,11 +63,58 @@ pub(crate) struct Mistakes {
     mistakes: Vec<Mistake>,
     warnings: Vec<Mistake>,
     removed: HashSet<Path>,
+    unknown: HashSet<Path>,
 }
 
 impl Mistakes {
+    /// Mistakes of a tree in which some values are not known: whether they fit cannot be said.
+    ///
+    /// `removed` has been taken out of it already.
+    pub(crate) fn with_unknown(unknown: HashSet<Path>, removed: HashSet<Path>) -> Self {
+        Self {
+            unknown,
+            removed,
+            ..Self::default()
+        }
+    }
+
     pub(crate) fn add(&mut self, mistake: Mistake) {
-        self.mistakes.push(mistake);
+        let judges_value = matches!(
+            mistake.code,
+            DiagnosticCode::InvalidValue | DiagnosticCode::WrongType
+        );
+        if !(judges_value && self.is_unknown(&mistake.path)) {
+            self.mistakes.push(mistake);
+        }
+    }
+
+    /// Where values are not known.
+    pub(crate) fn unknown_paths(&self) -> Vec<Path> {
+        self.unknown.iter().cloned().collect()
+    }
+
+    /// What was taken out because of a mistake.
+    pub(crate) fn removed(&self) -> &HashSet<Path> {
+        &self.removed
+    }
+
+    /// Tells whether the value at a path is not known.
+    pub(crate) fn is_unknown(&self, path: &Path) -> bool {
+        self.unknown.contains(path)
+    }
+
+    /// Keeps only what the others have found as well.
+    pub(crate) fn retain_common(&mut self, other: &Self) {
+        self.mistakes
+            .retain(|mistake| other.mistakes.iter().any(|found| found.is_same(mistake)));
+        self.warnings
+            .retain(|warning| other.warnings.iter().any(|found| found.is_same(warning)));
+    }
+
+    /// Adds what was found elsewhere.
+    pub(crate) fn extend(&mut self, other: Self) {
+        self.mistakes.extend(other.mistakes);
+        self.warnings.extend(other.warnings);
     }
 
     pub(crate) fn warn(&mut self, warning: Mistake) {

@@ -23,7 +23,7 @@ pub(crate) fn apply(
     schema: &Value,
     mistakes: &mut Mistakes,
 ) {
-    for (name, value) in environment.iter() {
+    for (name, value) in environment.overrides() {
         let Some(keys) = name.strip_prefix(PREFIX).filter(|keys| keys.contains(SEPARATOR)) else {
             continue;
         };

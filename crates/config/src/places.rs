@@ -1,11 +1,14 @@
 //! Where the keys of a loaded configuration stand, for mistakes that are found after loading.
 
+use crate::found;
 use crate::mistakes::{Mistake, Mistakes, position_of_key};
 use crate::normalize::is_whole_variable;
 use crate::origin::Origin;
 use crate::parse::parse_scalar;
 use crate::path::{Path, Segment};
 use crate::report::{Diagnostic, DiagnosticCode};
+use crate::shape::{Shape, quoted};
+use crate::suggest;
 use crate::tree::{Content, Node};
 use serde_json::Value;
 use std::fmt;
@@ -42,6 +45,50 @@ impl Places {
         let origin = node.and_then(|node| origins.get(node.position.origin));
         let path = std::path::Path::new(path);
         origin.map_or_else(|| path.to_path_buf(), |origin| origin.resolve(path))
+    }
+
+    /// The merged configuration as it is written, without defaults. It may hold credentials.
+    pub fn values(&self) -> Value {
+        self.0.0.to_json()
+    }
+
+    /// Places a mistake as [`mistake`](Self::mistake) does, and says with the schema of the block what was found, what is
+    /// allowed and which key was probably meant.
+    pub fn explained_mistake(
+        &self,
+        block: &str,
+        pointer: &str,
+        message: impl Into<String>,
+        schema: &Value,
+    ) -> Diagnostic {
+        let (tree, _) = &*self.0;
+        let block_path = Path::of_keys(block);
+        let path = follow(tree, block_path.clone(), pointer);
+        let mut mistake = self.mistake(block, pointer, message);
+        let mut shape = Some(Shape::of(schema, tree.get(&block_path)));
+        let mut here = block_path.clone();
+        for segment in &path.segments()[block_path.segments().len()..] {
+            let Some(around) = shape else { break };
+            here = here.with(segment.clone());
+            shape = around.child(segment, tree.get(&here));
+            if let (None, Segment::Key(key), false) = (&shape, segment, around.is_open()) {
+                let known = around.keys();
+                mistake.code = DiagnosticCode::UnknownKey;
+                mistake.found = Some(format!("`{key}`"));
+                mistake.allowed = Some(quoted(&known));
+                // The plugin may have said it already.
+                let close =
+                    suggest::closest(key, &known).filter(|_| !mistake.message.contains("did you mean"));
+                mistake.hint = close.map(|close| format!("did you mean `{close}`?"));
+                return mistake;
+            }
+        }
+        let found = tree.get(&path).map(|node| found::describe(&path, node));
+        mistake.found = Some(found.unwrap_or_else(|| "nothing".to_owned()));
+        mistake.allowed = shape
+            .map(|shape| shape.describe())
+            .filter(|allowed| !allowed.is_empty());
+        mistake
     }
 
     /// Places a mistake that was found in a block by who understands its keys.

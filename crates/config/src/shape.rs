@@ -63,6 +63,29 @@ impl<'s> Shape<'s> {
         keys
     }
 
+    /// Tells whether a key must stand here.
+    pub(crate) fn requires(&self, key: &str) -> bool {
+        let listed = |part: &&Value| match part.get("required") {
+            Some(Value::Array(required)) => required.iter().any(|name| name == key),
+            _ => false,
+        };
+        self.parts.iter().any(listed)
+    }
+
+    /// Tells whether a key chooses which other keys may stand here.
+    pub(crate) fn is_chosen_by(&self, key: &str) -> bool {
+        let branches = self.parts.iter().filter_map(|part| part.get("allOf")?.as_array());
+        branches.flatten().any(|branch| {
+            let condition = branch.get("if").and_then(|condition| condition.get("properties"));
+            condition.is_some_and(|tags| tags.get(key).is_some())
+        })
+    }
+
+    /// The bounds of a number, where the schema has them.
+    pub(crate) fn range(&self) -> (Option<&'s Value>, Option<&'s Value>) {
+        (self.keyword("minimum"), self.keyword("maximum"))
+    }
+
     /// Tells whether keys beyond the named ones may stand here.
     pub(crate) fn is_open(&self) -> bool {
         self.allows_type("object")
@@ -80,6 +103,12 @@ impl<'s> Shape<'s> {
             _ => name == "string" && part.get("enum").is_some(),
         };
         self.parts.iter().any(allowed)
+    }
+
+    /// Tells whether nothing is said about the type of what stands here.
+    pub(crate) fn allows_anything(&self) -> bool {
+        let silent = |part: &&Value| part.get("type").is_none() && part.get("enum").is_none();
+        self.parts.iter().all(|part| silent(&part))
     }
 
     /// The words of an enumeration; empty when the schema has none here.

@@ -1,18 +1,15 @@
 //! Chooses the coordinator; nothing else in the gateway knows its kind.
 
-mod library;
 mod needs;
-mod pin;
-mod settings;
 
 use std::sync::Arc;
 
 use mcpg_cluster::Coordinator;
 use mcpg_config::app::AppConfig;
 use mcpg_config::{Diagnostic, Places, Report};
+use mcpg_plugin_entry::{Entry, Validated};
 use mcpg_plugin_host::{Plugin, PluginError};
 use mcpg_single_node::SingleNode;
-use serde_json::Value;
 use tracing::{info, warn};
 
 use crate::failure::Failure;
@@ -42,13 +39,10 @@ pub(crate) async fn choose(
 }
 
 async fn open(config: &AppConfig, places: &Places, label: &str) -> Result<Arc<dyn Coordinator>, Failure> {
-    let plugin = library::load(config, places, label)?;
-    let mut settings = Value::Object(config.cluster.settings.clone());
-    settings::place_paths(&mut settings, &plugin.manifest().config_schema, places);
-    let mut mistakes = validate(&plugin, &settings).await?;
-    if settings::retype(&mut settings, &mistakes, places) {
-        mistakes = validate(&plugin, &settings).await?;
-    }
+    let plugin = load(config, places, label)?;
+    let validated = mcpg_plugin_entry::validate(&plugin, &config.cluster.settings, places).await;
+    let Validated { settings, mistakes } = validated
+        .map_err(|error| Failure::boot(&error.to_string(), "report this to the author of the plugin"))?;
     if !mistakes.is_empty() {
         let place =
             |mistake: mcpg_plugin_host::Diagnostic| places.mistake("cluster", &mistake.path, mistake.message);
@@ -67,9 +61,20 @@ async fn open(config: &AppConfig, places: &Places, label: &str) -> Result<Arc<dy
     Ok(coordinator)
 }
 
-async fn validate(plugin: &Plugin, settings: &Value) -> Result<Vec<mcpg_plugin_host::Diagnostic>, Failure> {
-    let mistakes = plugin.validate(settings).await;
-    mistakes.map_err(|error| Failure::boot(&error.to_string(), "report this to the author of the plugin"))
+/// Loads the library of `cluster.kind`.
+fn load(config: &AppConfig, places: &Places, label: &str) -> Result<Plugin, Failure> {
+    let Some(entry) = Entry::of_coordinator(config) else {
+        // The configuration was refused before, so this is only for whoever builds one by hand.
+        let id = config.cluster.plugin_id().unwrap_or_default();
+        return Err(Failure::boot(
+            &format!(
+                "cluster.kind {} needs the plugin {id}, and no entry of plugins enables it",
+                config.cluster.kind
+            ),
+            "add the entry",
+        ));
+    };
+    mcpg_plugin_entry::load(entry, places).map_err(|mistake| report(label, vec![*mistake]))
 }
 
 fn not_opened(error: &PluginError, plugin: &Plugin, label: &str) -> Failure {

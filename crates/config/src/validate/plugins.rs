@@ -16,16 +16,19 @@ pub(super) fn validate(
         .enumerate()
         .map(|(index, raw)| (list.index(index).key("id"), raw.id.as_str()));
     checker.unique("plugin id", ids);
+    let kind = Path::of_keys("cluster.kind");
     let wanted = cluster.plugin_id();
+    // Which entry is the chosen one cannot be said then.
+    let unknown = checker.mistakes.is_unknown(&kind);
     for (index, raw) in raw.iter().enumerate() {
         let path = list.index(index);
         if wanted.as_ref() == Some(&raw.id) {
             check_chosen(raw, &path, cluster, checker);
-        } else if !raw.disabled {
+        } else if !raw.disabled && !unknown {
             warn_unused(raw, &path, cluster, checker);
         }
     }
-    if let Some(id) = wanted.filter(|id| !raw.iter().any(|raw| raw.id == *id)) {
+    if let Some(id) = wanted.filter(|id| !unknown && !raw.iter().any(|raw| raw.id == *id)) {
         refuse_without_entry(&id, cluster, checker);
     }
     raw.into_iter()

@@ -7,13 +7,13 @@ use sha2::{Digest as _, Sha256};
 
 /// Why a file is not the pinned one.
 #[derive(Debug)]
-pub(super) struct Wrong {
-    pub(super) message: String,
-    pub(super) remedy: String,
+pub(crate) struct Wrong {
+    pub(crate) message: String,
+    pub(crate) remedy: String,
 }
 
 /// Compares the SHA-256 of a file with the pin, in lower-case hexadecimal digits.
-pub(super) fn check(path: &Path, wanted: &str) -> Result<(), Wrong> {
+pub(crate) fn check(path: &Path, wanted: &str) -> Result<(), Wrong> {
     let found = hash(path).map_err(|error| Wrong {
         message: format!("{} cannot be read: {error}", path.display()),
         remedy: "make the file readable".to_owned(),

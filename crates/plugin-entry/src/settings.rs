@@ -3,11 +3,38 @@
 use std::path::PathBuf;
 
 use mcpg_config::Places;
-use mcpg_plugin_host::Diagnostic;
-use serde_json::Value;
+use mcpg_plugin_host::{Diagnostic, Plugin, PluginError};
+use serde_json::{Map, Value};
+
+/// The keys of the `cluster` block as a plugin has judged them.
+#[derive(Debug)]
+pub struct Validated {
+    /// What the plugin gets.
+    pub settings: Value,
+    /// What it finds wrong, with JSON pointers into the block.
+    pub mistakes: Vec<Diagnostic>,
+}
+
+/// Lets the plugin find the mistakes in the keys of the `cluster` block. Nothing is connected to.
+///
+/// # Errors
+/// When the plugin fails at it.
+pub async fn validate(
+    plugin: &Plugin,
+    settings: &Map<String, Value>,
+    places: &Places,
+) -> Result<Validated, PluginError> {
+    let mut settings = Value::Object(settings.clone());
+    place_paths(&mut settings, &plugin.manifest().config_schema, places);
+    let mut mistakes = plugin.validate(&settings).await?;
+    if retype(&mut settings, &mistakes, places) {
+        mistakes = plugin.validate(&settings).await?;
+    }
+    Ok(Validated { settings, mistakes })
+}
 
 /// Places every relative path, by the plugin's schema, in the folder of the file that it was written in.
-pub(super) fn place_paths(settings: &mut Value, schema: &Value, places: &Places) {
+fn place_paths(settings: &mut Value, schema: &Value, places: &Places) {
     place_below(settings, schema, "", &|pointer, path| {
         places.resolve("cluster", pointer, path)
     });
@@ -37,7 +64,7 @@ fn is_path(schema: &Value) -> bool {
 
 /// Gives up the text where the plugin does not want one and a variable may stand for a number or a boolean. Says whether
 /// anything has changed.
-pub(super) fn retype(settings: &mut Value, mistakes: &[Diagnostic], places: &Places) -> bool {
+fn retype(settings: &mut Value, mistakes: &[Diagnostic], places: &Places) -> bool {
     let mut changed = false;
     for mistake in mistakes {
         if let Some(scalar) = places.scalar("cluster", &mistake.path)
