@@ -148,6 +148,14 @@ impl Fleet {
         &self.options.formats
     }
 
+    /// Asks the coordinator for something small, to see whether it answers.
+    ///
+    /// # Errors
+    /// The coordinator's.
+    pub async fn ask(&self) -> Result<()> {
+        self.incarnation.ask().await
+    }
+
     /// How this replica becomes the leader.
     pub fn leadership(&self) -> Leadership {
         Leadership {

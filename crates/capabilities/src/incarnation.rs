@@ -97,6 +97,14 @@ impl Incarnation {
         Err(Error::new(ErrorKind::Unavailable, message))
     }
 
+    /// Reads the record and draws no conclusion from it, to see whether the coordinator answers.
+    ///
+    /// # Errors
+    /// The coordinator's.
+    pub async fn ask(&self) -> Result<()> {
+        self.key_value.get(&Key::new(SCOPE, NAME)).await.map(drop)
+    }
+
     /// From now on nothing is trusted until the next [`compare`](Self::compare) that succeeds.
     pub fn distrust(&self) {
         self.trusted.store(false, Ordering::Release);

@@ -13,7 +13,7 @@ use crate::failure::Failure;
 use crate::logging;
 use crate::member::Member;
 use crate::pipe;
-use crate::readiness::{self, Readiness, Reason};
+use crate::readiness::{Identity, Readiness, Reason};
 use crate::signals::Signals;
 use crate::stop::{self, Running};
 
@@ -56,10 +56,14 @@ pub(crate) fn run(run: &Run) -> Result<(), Failure> {
 }
 
 async fn serve(config: AppConfig, places: &Places, label: &str) -> Result<(), Failure> {
-    let readiness = Readiness::starting();
+    let readiness = Readiness::starting(config.gateway.readiness);
     let admin = Admin::bind(&config.gateway.admin).await?;
     let admin = admin.map(|admin| admin.serve(readiness.clone()));
     let coordinator = coordinator::choose(&config, places, label).await?;
+    readiness.introduce(Identity {
+        node: coordinator.node().to_owned(),
+        coordinator: coordinator.kind().to_owned(),
+    });
     let mut signals = Signals::listen().map_err(|error| {
         Failure::boot(
             &format!("signals cannot be caught: {error}"),
@@ -80,8 +84,7 @@ async fn serve(config: AppConfig, places: &Places, label: &str) -> Result<(), Fa
         }
     };
     member.receive(gateway.mail_handler());
-    member.watch_over(&readiness);
-    tokio::spawn(readiness::follow(coordinator.connection(), readiness.clone()));
+    member.watch_over(coordinator.connection(), &readiness);
     readiness.remove(Reason::Starting);
     let (told, served) = match gateway.address() {
         Some(address) => {

@@ -12,23 +12,22 @@ use mcpg_capabilities::owner::BootId;
 use mcpg_capabilities::replica::JoinError;
 use mcpg_capabilities::sessions::{Reaper, Sessions, SessionsConfig, SessionsParts};
 use mcpg_capabilities::sweeper::Sweeper;
-use mcpg_cluster::{Coordinator, Membership, Nonce, PeerId, PeerInfo};
+use mcpg_cluster::{ConnectionStream, Coordinator, Membership, Nonce, PeerId, PeerInfo};
 use mcpg_config::app::AppConfig;
 use mcpg_gateway::Parts;
 use tokio::task::{JoinHandle, JoinSet};
-use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tracing::{debug, warn};
 
 use crate::failure::Failure;
-use crate::readiness::{Readiness, Reason};
+use crate::readiness::{Health, Readiness};
 
 /// How many characters of a random number name a boot: 64 bits.
 const BOOT_ID: usize = 16;
-/// How often it is looked whether this replica is whole.
-const LOOK_EVERY: Duration = Duration::from_secs(1);
+/// The pause before the key for ids is asked for again.
+const ASK_AGAIN: Duration = Duration::from_secs(1);
 /// How long one write of a record is tried to be settled.
-const OPERATION_TIMEOUT: Duration = Duration::from_secs(5);
+pub(crate) const OPERATION_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// This process as a member of the fleet.
 pub(crate) struct Member {
@@ -147,23 +146,11 @@ impl Member {
             .spawn(async move { mailbox.run(handler, std::future::pending()).await });
     }
 
-    /// Says from now on when this replica is broken though the coordinator is not: it has had no lease for longer than
-    /// a former one takes to run out.
-    pub(crate) fn watch_over(&mut self, readiness: &Readiness) {
-        let (fleet, readiness) = (Arc::clone(&self.fleet), readiness.clone());
-        self.background.spawn(async move {
-            let patience = fleet.replica().take_over_bound();
-            let mut last_whole = Instant::now();
-            loop {
-                tokio::time::sleep(LOOK_EVERY).await;
-                if fleet.replica().owner().is_some() || !fleet.incarnation().is_trusted() {
-                    last_whole = Instant::now();
-                    readiness.remove(Reason::Broken);
-                } else if last_whole.elapsed() > patience {
-                    readiness.add(Reason::Broken);
-                }
-            }
-        });
+    /// Says from now on what is wrong with this replica or its coordinator.
+    pub(crate) fn watch_over(&mut self, connection: ConnectionStream, readiness: &Readiness) {
+        let health = Health::new(readiness.clone(), self.fleet.replica().take_over_bound());
+        self.background
+            .spawn(health.watch(Arc::clone(&self.fleet), connection));
     }
 
     /// Leaves in order, after the gateway has stopped.
@@ -192,7 +179,7 @@ impl Member {
             while changes.changed().await.is_ok() {
                 while let Err(error) = mac.agree(&fleet.primitives().key_value).await {
                     debug!(message = "The key for ids could not be agreed on yet.", %error);
-                    tokio::time::sleep(LOOK_EVERY).await;
+                    tokio::time::sleep(ASK_AGAIN).await;
                 }
             }
         });

@@ -64,6 +64,13 @@ impl Freshness {
         self.listed();
     }
 
+    /// The time since the last heartbeat that came back was sent; `None` when there is none that counts.
+    pub(super) fn age(&self, now: Moment, validity: Duration) -> Option<Duration> {
+        let until = self.fresh_until?;
+        let left = until.saturating_since(now);
+        Some(validity.saturating_sub(left) + now.saturating_since(until))
+    }
+
     /// Whether the view is fresh.
     pub(super) fn is_fresh(&self, now: Moment) -> bool {
         self.fresh_until.is_some_and(|until| now < until)
@@ -89,6 +96,8 @@ mod tests {
         assert!(!freshness.is_fresh(at(1)), "nothing has come back");
         freshness.came_back(1, VALIDITY);
         assert!(freshness.is_fresh(at(2)));
+        assert_eq!(freshness.age(at(2), VALIDITY), Some(Duration::from_secs(1)));
+        assert_eq!(freshness.age(at(9), VALIDITY), Some(Duration::from_secs(8)));
         assert!(!freshness.is_fresh(at(3)), "counted from the sending");
     }
 

@@ -98,6 +98,18 @@ impl View {
         self.freshness.lock().is_fresh(self.parts.clock.now())
     }
 
+    /// How long ago the heartbeat was sent that the view rests on; `None` while it rests on none.
+    pub fn age(&self) -> Option<Duration> {
+        self.freshness
+            .lock()
+            .age(self.parts.clock.now(), self.parts.validity)
+    }
+
+    /// How long a view is fresh.
+    pub fn validity(&self) -> Duration {
+        self.parts.validity
+    }
+
     /// The replicas that write heartbeats, as the feed shows them.
     pub fn members(&self) -> &Members {
         &self.members

@@ -13,7 +13,7 @@ mod plugin;
 mod server;
 
 pub use address::BindAddress;
-pub use admin::Admin;
+pub use admin::{Admin, ReadinessMode};
 pub use allowed::{AllowedHosts, AllowedOrigins};
 pub use binding::{
     Backend, Capabilities, Prompt, PromptArgument, Resource, ResourceTemplate, Tool, ToolAnnotations,
@@ -53,6 +53,8 @@ pub struct Gateway {
     pub server: Server,
     /// The listener for operators.
     pub admin: Admin,
+    /// When an outage of the coordinator turns `/ready` red.
+    pub readiness: ReadinessMode,
     /// Whether a coordinator that is weaker than wanted is refused instead of warned about.
     pub require_durable: bool,
 }

@@ -1,6 +1,6 @@
 //! The `gateway` block as it is written.
 
-use crate::app::Transport;
+use crate::app::{ReadinessMode, Transport};
 use schemars::JsonSchema;
 use serde::Deserialize;
 
@@ -12,6 +12,8 @@ pub(crate) struct RawGateway {
     pub(crate) server: RawServer,
     /// The listener for operators.
     pub(crate) admin: RawAdmin,
+    /// Whether `/ready` turns red while the coordinator is away: `standard` never, `strict` after 15 seconds, until it has answered for 5 seconds. Default: standard.
+    pub(crate) readiness: ReadinessMode,
     /// Refuses to start on a coordinator that keeps less than the gateway would like, instead of warning. Default: false.
     pub(crate) require_durable: bool,
 }

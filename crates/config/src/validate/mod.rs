@@ -50,6 +50,7 @@ pub(crate) fn apply(
         gateway: Gateway {
             server: server?,
             admin,
+            readiness: raw.gateway.readiness,
             require_durable: raw.gateway.require_durable,
         },
         cluster,

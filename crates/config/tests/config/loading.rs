@@ -242,7 +242,7 @@ fn a_report_for_programs_has_the_same_places() {
     assert_eq!(json["label"], "a.yaml");
     let expected = serde_json::json!({
         "code": "unknown_key", "source": "a.yaml", "line": 2, "column": 3, "path": "gateway.servr",
-        "message": "unknown key", "found": "`servr`", "allowed": "`server`, `admin`, `require_durable`", "hint": "did you mean `server`?",
+        "message": "unknown key", "found": "`servr`", "allowed": "`server`, `admin`, `readiness`, `require_durable`", "hint": "did you mean `server`?",
     });
     assert_eq!(json["mistakes"], serde_json::json!([expected]));
 }
