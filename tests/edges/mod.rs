@@ -1,8 +1,10 @@
 //! What makes the gateway usable by an operator: identities, backends, processes, and what it tells of itself.
 
+mod access;
 mod draining;
 mod health;
 mod keys;
 mod pipe;
 mod pipe_clients;
+mod principals;
 mod rolling;

@@ -16,6 +16,7 @@ fn endpoint(balancer: &Balancer) -> Endpoint {
     Endpoint {
         address: balancer.address,
         path: "/mcp".to_owned(),
+        key: None,
     }
 }
 

@@ -149,6 +149,7 @@ impl Fleet {
         Endpoint {
             address: self.balancer.address,
             path: self.replicas[0].endpoint.path.clone(),
+            key: None,
         }
     }
 

@@ -67,6 +67,7 @@ impl Replica {
             endpoint: Endpoint {
                 address,
                 path: "/mcp".to_owned(),
+                key: None,
             },
             admin,
             program: run(name, &config),

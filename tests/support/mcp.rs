@@ -2,7 +2,7 @@
 
 use std::net::SocketAddr;
 
-use http::header::{ACCEPT, CONTENT_TYPE};
+use http::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE};
 use http::{Method, StatusCode};
 use serde_json::Value;
 
@@ -16,6 +16,8 @@ pub(crate) struct Endpoint {
     pub(crate) address: SocketAddr,
     /// The path of its MCP endpoint.
     pub(crate) path: String,
+    /// The API key that every request shows, if any.
+    pub(crate) key: Option<String>,
 }
 
 impl Endpoint {
@@ -25,7 +27,24 @@ impl Endpoint {
         Some(Self {
             address: authority.parse().ok()?,
             path: format!("/{path}"),
+            key: None,
         })
+    }
+
+    /// The same endpoint as the holder of an API key uses it.
+    pub(crate) fn with_key(&self, key: &str) -> Self {
+        Self {
+            key: Some(key.to_owned()),
+            ..self.clone()
+        }
+    }
+
+    fn call(&self, method: Method) -> Call {
+        let call = Call::new(method, self.address, &self.path);
+        match &self.key {
+            Some(key) => call.header(AUTHORIZATION.as_str(), format!("Bearer {key}")),
+            None => call,
+        }
     }
 
     /// The whole URL.
@@ -40,7 +59,7 @@ impl Endpoint {
 
     /// A POST of a text that need not be JSON.
     pub(crate) fn post_text(&self, text: impl Into<bytes::Bytes>) -> Call {
-        Call::new(Method::POST, self.address, &self.path)
+        self.call(Method::POST)
             .header(ACCEPT.as_str(), "application/json, text/event-stream")
             .header(CONTENT_TYPE.as_str(), "application/json")
             .body(text)
@@ -48,12 +67,13 @@ impl Endpoint {
 
     /// A GET that asks for a stream.
     pub(crate) fn get(&self) -> Call {
-        Call::new(Method::GET, self.address, &self.path).header(ACCEPT.as_str(), "text/event-stream")
+        self.call(Method::GET)
+            .header(ACCEPT.as_str(), "text/event-stream")
     }
 
     /// A DELETE.
     pub(crate) fn delete(&self) -> Call {
-        Call::new(Method::DELETE, self.address, &self.path)
+        self.call(Method::DELETE)
     }
 }
 

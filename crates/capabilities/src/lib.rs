@@ -9,6 +9,7 @@ pub mod mac;
 pub mod mailbox;
 pub mod node_topic;
 pub mod owner;
+pub mod principal;
 pub mod replica;
 pub mod sessions;
 pub mod store;

@@ -1,5 +1,6 @@
 //! How a value that was found is shown, without showing credentials.
 
+use crate::app::ApiKey;
 use crate::path::Path;
 use crate::tree::{Content, Node};
 
@@ -12,7 +13,7 @@ const LONGEST: usize = 80;
 /// Describes a value for a message.
 pub(crate) fn describe(path: &Path, node: &Node) -> String {
     let secret = SECRET_BLOCKS.iter().any(|block| path.contains_key(block));
-    let secret = secret && *path != Path::of_keys("cluster.kind");
+    let secret = secret && *path != Path::of_keys("cluster.kind") || is_api_key(path, node);
     match &node.content {
         Content::Null => "nothing".to_owned(),
         Content::List(items) => format!("a list of {}", items.len()),
@@ -32,6 +33,14 @@ pub(crate) fn describe(path: &Path, node: &Node) -> String {
             None => format!("`{}`", shorten(&without_user(text))),
         },
     }
+}
+
+/// A digest is no secret, but a key may stand in its place, or in that of its name.
+fn is_api_key(path: &Path, node: &Node) -> bool {
+    let Content::Text(text) = &node.content else {
+        return false;
+    };
+    path.contains_key("api_keys") && (path.contains_key("sha256") || ApiKey::is_key(text))
 }
 
 /// Hides the user and password of a URL.

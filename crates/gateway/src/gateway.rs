@@ -128,6 +128,7 @@ impl Gateway {
             Some((address, listener)) => {
                 let frontend = Arc::new(Frontend::new(FrontendSettings {
                     server,
+                    access: config.governance.access,
                     router: Arc::clone(&router),
                     drain: Arc::clone(&drain),
                 }));

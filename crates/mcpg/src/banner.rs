@@ -14,6 +14,7 @@ pub(crate) fn print(
     address: SocketAddr,
     path: &str,
     label: &str,
+    needs_key: bool,
     admin: Option<SocketAddr>,
 ) {
     let url = format!("http://{address}{path}");
@@ -34,10 +35,15 @@ pub(crate) fn print(
         "mcpg {version} serves {label}\n  \
          listens   {url}\n{admin}  \
          offers    {offered}\n  \
-         try it    curl -s {url} -H 'content-type: application/json' \
+         try it    curl -s {url} {key}-H 'content-type: application/json' \
          -H 'accept: application/json, text/event-stream' -H 'mcp-protocol-version: 2026-07-28' \
          -H 'mcp-method: tools/list' -d '{TRY_BODY}'\n",
         version = env!("CARGO_PKG_VERSION"),
+        key = if needs_key {
+            "-H 'authorization: Bearer KEY' "
+        } else {
+            ""
+        },
         offered = offered.join(", "),
         admin = admin.unwrap_or_default(),
     );

@@ -72,6 +72,7 @@ async fn serve(config: AppConfig, places: &Places, label: &str) -> Result<(), Fa
     })?;
     let path = config.gateway.server.mcp_path.clone();
     let drain_delay = config.gateway.server.drain_delay;
+    let needs_key = config.governance.access.requires_identity();
     let mut member = tokio::select! {
         joined = Member::join(&coordinator, &config) => joined?,
         _ = signals.next() => return Ok(()),
@@ -93,6 +94,7 @@ async fn serve(config: AppConfig, places: &Places, label: &str) -> Result<(), Fa
                 address,
                 &path,
                 label,
+                needs_key,
                 admin.as_ref().map(Serving::address),
             );
             info!(message = "Serving.", %address, coordinator = coordinator.kind());

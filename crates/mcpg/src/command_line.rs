@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
+use mcpg_config::app::ApiKey;
 use mcpg_config::{Environment, Source};
 
 use crate::failure::Failure;
@@ -43,7 +44,19 @@ pub(crate) enum Command {
 #[derive(Debug, Subcommand)]
 pub(crate) enum Key {
     /// Makes a fresh key: it is shown once, and only its SHA-256 belongs into the configuration.
-    New,
+    New {
+        /// What the configuration calls the holder of the key.
+        #[arg(long, default_value = "client", value_parser = key_name)]
+        name: String,
+    },
+}
+
+fn key_name(text: &str) -> Result<String, String> {
+    if ApiKey::is_name(text) {
+        Ok(text.to_owned())
+    } else {
+        Err(format!("a name has {}", ApiKey::NAMES))
+    }
 }
 
 impl Run {

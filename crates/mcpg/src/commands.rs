@@ -11,7 +11,7 @@ use crate::failure::Failure;
 /// Why it could not be done.
 pub(crate) fn run(command: &Command) -> Result<(), Failure> {
     match command {
-        Command::Key(Key::New) => key::new(),
+        Command::Key(Key::New { name }) => key::new(name),
     }
 }
 

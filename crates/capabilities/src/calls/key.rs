@@ -13,7 +13,7 @@ pub const LARGEST_ID_BYTES: usize = 8 * 1024;
 
 const SCOPE: &str = "call/";
 
-/// Names one call: its session and its JSON-RPC id as canonical JSON text, so that `1` and `"1"` are two calls.
+/// Names one call: its session, by its name, which carries the principal, and its JSON-RPC id as canonical JSON text, so that `1` and `"1"` are two calls.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct CallKey {
     session: Arc<str>,
@@ -45,7 +45,7 @@ impl CallKey {
     /// # Errors
     /// [`InvalidCall`] for an id that is too long to be the name of a record.
     pub fn new(session: &SessionId, id: &str) -> Result<Self, InvalidCall> {
-        Self::of(session.as_str(), id)
+        Self::of(session.name(), id)
     }
 
     pub(super) fn of(session: &str, id: &str) -> Result<Self, InvalidCall> {
@@ -58,7 +58,7 @@ impl CallKey {
         })
     }
 
-    /// The session that the call belongs to.
+    /// The name of the session that the call belongs to.
     pub fn session(&self) -> &str {
         &self.session
     }

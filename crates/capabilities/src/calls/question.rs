@@ -67,11 +67,12 @@ mod tests {
     #![allow(clippy::unwrap_used)]
 
     use super::*;
+    use crate::testing::tester;
 
     #[test]
     fn a_question_id_is_of_its_session_call_and_number_only() {
         let mac = MacKey::new([7; 16]);
-        let (x, y) = (SessionId::mint(&mac), SessionId::mint(&mac));
+        let (x, y) = (SessionId::mint(&mac, &tester()), SessionId::mint(&mac, &tester()));
         let id = QuestionId {
             call: CallKey::new(&x, "\"a.b\"").unwrap(),
             number: 12,
@@ -103,7 +104,7 @@ mod tests {
     #[test]
     fn an_id_and_its_text_are_two_calls() {
         let mac = MacKey::new([7; 16]);
-        let session = SessionId::mint(&mac);
+        let session = SessionId::mint(&mac, &tester());
         let text = |id: &str| {
             QuestionId {
                 call: CallKey::new(&session, id).unwrap(),

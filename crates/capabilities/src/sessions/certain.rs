@@ -76,7 +76,7 @@ impl Sessions {
     /// What it means that there is no record. Before a client is told so, it is made sure that the coordinator did not
     /// lose everything: that is an accident to be dealt with, not the end of one session.
     pub(super) async fn absent(&self, id: &SessionId) -> SessionError {
-        self.cache.forget(id.as_str());
+        self.cache.forget(id.name());
         match self.parts.incarnation.compare().await {
             Ok(_) => SessionError::Unknown,
             Err(error) => WriteError::<SessionRecord>::from_read(error).into(),

@@ -21,6 +21,7 @@ use super::directory::{ATTEMPTS, Sessions, key};
 use super::error::SessionError;
 use super::id::SessionId;
 use super::record::{SessionRecord, SessionState};
+use crate::principal::Principal;
 use crate::store::{Stored, WriteError};
 use crate::weakness::{self, Weakness};
 
@@ -43,16 +44,16 @@ impl Sessions {
         upstream: &str,
         opened: &RawValue,
     ) -> Result<(), SessionError> {
-        self.closing.add(id.as_str(), upstream, opened).await
+        self.closing.add(id.name(), upstream, opened).await
     }
 
     /// Closes a session for good. When this returns, with success or as [`SessionError::Unknown`], every request that
     /// arrives later, at any replica, finds it gone. Of several callers exactly one succeeds.
     ///
     /// # Errors
-    /// [`SessionError::Unknown`] when it was gone already, else why that could not be settled.
-    pub async fn close(self: &Arc<Self>, id: &str) -> Result<SessionId, SessionError> {
-        let id = SessionId::verify(&self.parts.mac, id).ok_or(SessionError::Unknown)?;
+    /// [`SessionError::Unknown`] when it was gone already or is not of this principal, else why that could not be settled.
+    pub async fn close(self: &Arc<Self>, principal: &Principal, id: &str) -> Result<SessionId, SessionError> {
+        let id = SessionId::verify(&self.parts.mac, principal, id).ok_or(SessionError::Unknown)?;
         self.require_trust()?;
         match self.entomb(&id).await {
             Ok(()) => {
@@ -75,12 +76,12 @@ impl Sessions {
     pub(super) async fn finish_close(self: &Arc<Self>, id: &SessionId) -> Result<(), SessionError> {
         self.parts
             .view
-            .announce_closed(id.as_str())
+            .announce_closed(id.name())
             .await
             .map_err(WriteError::<SessionRecord>::from_read)?;
         let (sessions, id) = (Arc::clone(self), id.clone());
         self.leftovers
-            .spawn(async move { sessions.close_opened(id.as_str()).await });
+            .spawn(async move { sessions.close_opened(id.name()).await });
         Ok(())
     }
 

@@ -14,6 +14,7 @@ use super::id::SessionId;
 use super::record::{SessionRecord, SessionState};
 use crate::incarnation::Incarnation;
 use crate::mac::MacKey;
+use crate::principal::Principal;
 use crate::store::{Record, Stored, WriteError, Writer};
 use crate::view::View;
 use crate::weakness::{self, Weakness};
@@ -114,20 +115,21 @@ impl Sessions {
         record_ttl(self.parts.config.idle_timeout)
     }
 
-    /// Creates a session. When this returns, every replica can read its record.
+    /// Creates a session of `principal`. When this returns, every replica can read its record.
     ///
     /// # Errors
     /// [`SessionError::Full`] at the limit, else why the record could not be written.
     pub async fn create(
         &self,
+        principal: &Principal,
         record: SessionRecord,
     ) -> Result<(SessionId, Arc<SessionRecord>), SessionError> {
         self.require_trust()?;
         if self.cache.is_full(self.parts.config.max_sessions) {
             return Err(SessionError::Full);
         }
-        let id = SessionId::mint(&self.parts.mac);
-        let ticket = self.cache.begin(id.as_str());
+        let id = SessionId::mint(&self.parts.mac, principal);
+        let ticket = self.cache.begin(id.name());
         let stored = self
             .writer
             .write(&key(&id), record, Expect::Absent, Some(self.record_ttl()))
@@ -137,14 +139,22 @@ impl Sessions {
         Ok((id, record))
     }
 
-    /// Admits a request of the session that the client calls `id`, and keeps the session alive.
+    /// Admits a request of the session that `principal` calls `id`, and keeps the session alive.
     ///
     /// Freshness is looked at once, now: a request that is admitted is concurrent with every close that follows.
     ///
     /// # Errors
-    /// [`SessionError::Unknown`] when there is no such session (any more), else why that cannot be told.
-    pub async fn admit(&self, id: &str) -> Result<Admitted, SessionError> {
-        let id = SessionId::verify(&self.parts.mac, id).ok_or(SessionError::Unknown)?;
+    /// [`SessionError::Unknown`] when this principal has no such session (any more), else why that cannot be told.
+    pub async fn admit(&self, principal: &Principal, id: &str) -> Result<Admitted, SessionError> {
+        let id = SessionId::verify(&self.parts.mac, principal, id).ok_or(SessionError::Unknown)?;
+        self.admit_again(id).await
+    }
+
+    /// The same for a session that was admitted before.
+    ///
+    /// # Errors
+    /// As for [`admit`](Self::admit).
+    pub async fn admit_again(&self, id: SessionId) -> Result<Admitted, SessionError> {
         self.require_trust()?;
         if let Some(admitted) = self.remembered(&id) {
             return Ok(admitted);
@@ -158,7 +168,7 @@ impl Sessions {
     /// # Errors
     /// As for [`admit`](Self::admit).
     pub async fn current(&self, id: &SessionId) -> Result<Arc<SessionRecord>, SessionError> {
-        let ticket = self.cache.begin(id.as_str());
+        let ticket = self.cache.begin(id.name());
         match self.read_for_certain(id).await? {
             Some(stored) if stored.record.state == SessionState::Open => {
                 let record = Arc::new(stored.record);
@@ -190,7 +200,7 @@ impl Sessions {
             if !change(&mut next) {
                 return Ok(Arc::new(record));
             }
-            let ticket = self.cache.begin(id.as_str());
+            let ticket = self.cache.begin(id.name());
             match self
                 .writer
                 .write(&key(id), next, Expect::Version(version), Some(self.record_ttl()))
@@ -212,7 +222,7 @@ impl Sessions {
 
     /// The record that a change starts from: what is remembered will do, since the write compares its version.
     async fn start_of_change(&self, id: &SessionId) -> Result<Option<Stored<SessionRecord>>, SessionError> {
-        if let Some(known) = self.cache.known(id.as_str()) {
+        if let Some(known) = self.cache.known(id.name()) {
             return Ok(Some(Stored {
                 record: SessionRecord::clone(&known.record),
                 version: known.version,
@@ -225,7 +235,7 @@ impl Sessions {
         if !self.parts.view.is_fresh() {
             return None;
         }
-        let record = self.cache.usable(id.as_str())?;
+        let record = self.cache.usable(id.name())?;
         Some(Admitted {
             id: id.clone(),
             record,
@@ -243,7 +253,7 @@ impl Sessions {
                 self.wait_for_newer_reads(attempt).await;
             }
             attempt += 1;
-            let ticket = self.cache.begin(id.as_str());
+            let ticket = self.cache.begin(id.name());
             let entry = self
                 .parts
                 .key_value
@@ -256,7 +266,7 @@ impl Sessions {
                 }
                 continue;
             };
-            let known = self.cache.known(id.as_str());
+            let known = self.cache.known(id.name());
             let record = match &known {
                 Some(known) if known.version == entry.version => Arc::clone(&known.record),
                 _ => Arc::new(SessionRecord::decode(&entry.value)?),
@@ -309,7 +319,7 @@ impl Sessions {
     }
 
     pub(super) fn closed(&self, id: &SessionId) -> SessionError {
-        self.cache.forget(id.as_str());
+        self.cache.forget(id.name());
         SessionError::Unknown
     }
 }
@@ -319,5 +329,5 @@ pub(super) fn record_ttl(idle_timeout: Duration) -> Duration {
 }
 
 pub(super) fn key(id: &SessionId) -> Key {
-    Key::new(SCOPE, Bytes::copy_from_slice(id.as_str().as_bytes()))
+    Key::new(SCOPE, Bytes::copy_from_slice(id.name().as_bytes()))
 }

@@ -79,7 +79,7 @@ impl Reaper {
     /// Deals with one entry; for a session that lives, says when its entry was last kept.
     async fn look_at(&self, session: &str, version: Version) -> Result<Option<Moment>, SessionError> {
         let sessions = &self.sessions;
-        let Some(id) = SessionId::verify(&sessions.parts.mac, session) else {
+        let Some(id) = SessionId::from_name(&sessions.parts.mac, session) else {
             return Ok(None);
         };
         let stored = sessions.writer.read::<SessionRecord>(&key(&id)).await?;

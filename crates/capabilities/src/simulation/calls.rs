@@ -17,6 +17,7 @@ use crate::calls::{
 use crate::mac::MacKey;
 use crate::owner::OwnerPair;
 use crate::sessions::SessionId;
+use crate::testing::tester;
 
 const PAUSE: Duration = Duration::from_millis(100);
 
@@ -44,7 +45,7 @@ struct Said {
 
 impl Call {
     pub(crate) fn new(world: &World, id: &str) -> Self {
-        let session = SessionId::mint(&MacKey::new([7; 16]));
+        let session = SessionId::mint(&MacKey::new([7; 16]), &tester());
         Self {
             world: world.clone(),
             key: CallKey::new(&session, id).expect("a short id"),

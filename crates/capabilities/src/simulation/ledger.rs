@@ -10,6 +10,7 @@ use tokio::time::Instant;
 use super::World;
 use super::node::{IDLE, Node, VALIDITY};
 use crate::sessions::SessionError;
+use crate::testing::tester;
 
 /// The clients' memory of all sessions.
 #[derive(Clone)]
@@ -129,7 +130,7 @@ impl Ledger {
     /// Compares what stands in a record at the end with what was said about the changes.
     pub(crate) async fn compare(&self, node: &Node, session: &str) {
         let sessions = Arc::clone(&node.sessions);
-        let Ok(admitted) = sessions.admit(session).await else {
+        let Ok(admitted) = sessions.admit(&tester(), session).await else {
             return;
         };
         let Ok(record) = sessions.current(&admitted.id).await else {

@@ -17,6 +17,7 @@ use crate::mailbox::{Handled, LookAgain, MailHandler, Mailbox, MailboxConfig, No
 use crate::owner::BootId;
 use crate::random;
 use crate::sessions::{Reaper, SessionError, SessionRecord, Sessions, SessionsConfig, SessionsParts};
+use crate::testing::tester;
 use crate::view::View;
 
 /// How long a view is fresh in these worlds.
@@ -181,7 +182,7 @@ impl Node {
         let sessions = Arc::clone(&self.sessions);
         let creating = async move {
             loop {
-                match sessions.create(record()).await {
+                match sessions.create(&tester(), record()).await {
                     Ok((id, _)) => return id.as_str().to_owned(),
                     Err(_) => sleep(Duration::from_millis(200)).await,
                 }
@@ -200,7 +201,7 @@ impl Node {
     /// One request of a session. `None`: the replica died.
     pub(crate) async fn admit(&self, session: &str) -> Option<Result<(), SessionError>> {
         let (sessions, session) = (Arc::clone(&self.sessions), session.to_owned());
-        let admitting = async move { sessions.admit(&session).await.map(drop) };
+        let admitting = async move { sessions.admit(&tester(), &session).await.map(drop) };
         self.replica.run(admitting).await
     }
 
@@ -208,7 +209,7 @@ impl Node {
     pub(crate) async fn change(&self, session: &str, mark: &str) -> Option<Result<(), SessionError>> {
         let (sessions, session, mark) = (Arc::clone(&self.sessions), session.to_owned(), mark.to_owned());
         let changing = async move {
-            let admitted = sessions.admit(&session).await?;
+            let admitted = sessions.admit(&tester(), &session).await?;
             let change = |record: &mut SessionRecord| {
                 let raw = RawValue::from_string("1".to_owned()).expect("a number is JSON");
                 record.upstreams.insert(mark.clone(), raw);
@@ -222,7 +223,7 @@ impl Node {
     /// A DELETE.
     pub(crate) async fn close(&self, session: &str) -> Option<Result<(), SessionError>> {
         let (sessions, session) = (Arc::clone(&self.sessions), session.to_owned());
-        let closing = async move { sessions.close(&session).await.map(drop) };
+        let closing = async move { sessions.close(&tester(), &session).await.map(drop) };
         self.replica.run(closing).await
     }
 }

@@ -6,6 +6,7 @@ mod counting;
 mod dice;
 mod held;
 mod stale;
+mod tester;
 mod turns;
 mod verdicts;
 
@@ -15,5 +16,6 @@ pub(crate) use counting::Counting;
 pub(crate) use dice::Dice;
 pub(crate) use held::{Held, Side};
 pub(crate) use stale::Stale;
+pub(crate) use tester::tester;
 pub(crate) use turns::{Orders, Turns};
 pub(crate) use verdicts::Verdicts;

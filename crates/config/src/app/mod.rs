@@ -2,6 +2,7 @@
 //!
 //! Every value here has passed all checks, has its default filled in and carries the type it is used as.
 
+mod access;
 mod address;
 mod admin;
 mod allowed;
@@ -12,6 +13,7 @@ mod mock;
 mod plugin;
 mod server;
 
+pub use access::{Access, ApiKey};
 pub use address::BindAddress;
 pub use admin::{Admin, ReadinessMode};
 pub use allowed::{AllowedHosts, AllowedOrigins};
@@ -73,13 +75,6 @@ pub struct Cluster {
 pub struct Governance {
     /// Admission of clients.
     pub access: Access,
-}
-
-/// The `governance.access` block.
-#[derive(Debug, Clone)]
-pub struct Access {
-    /// Whether clients without an identity are served on an address that is not loopback.
-    pub allow_anonymous: bool,
 }
 
 /// The `observability` block.

@@ -2,6 +2,7 @@
 //!
 //! The doc lines are the descriptions of the published schema; the ranges and patterns here are what the schema check enforces.
 
+pub(crate) mod access;
 pub(crate) mod binding;
 pub(crate) mod federation;
 pub(crate) mod gateway;
@@ -47,15 +48,7 @@ pub(crate) struct RawCluster {
 #[serde(deny_unknown_fields, default)]
 pub(crate) struct RawGovernance {
     /// Admission of clients.
-    pub(crate) access: RawAccess,
-}
-
-/// Admission of clients.
-#[derive(Debug, Default, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields, default)]
-pub(crate) struct RawAccess {
-    /// Serves clients without an identity on an address that is not loopback. Default: false.
-    pub(crate) allow_anonymous: bool,
+    pub(crate) access: access::RawAccess,
 }
 
 /// What the gateway tells its operator.

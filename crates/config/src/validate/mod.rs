@@ -3,6 +3,7 @@
 //! What one value alone can get wrong in its type or range the schema has found before. Here are the rules that no
 //! schema can say, and those that need two keys.
 
+mod access;
 mod admin;
 mod bindings;
 mod federations;
@@ -11,7 +12,7 @@ mod plugins;
 mod server;
 mod uri_template;
 
-use crate::app::{Access, AppConfig, Cluster, Gateway, Governance, Logs, Mcp, Observability};
+use crate::app::{AppConfig, Cluster, Gateway, Governance, Logs, Mcp, Observability};
 use crate::found;
 use crate::mistakes::{Mistake, Mistakes, position_of_value};
 use crate::origin::Origin;
@@ -35,8 +36,10 @@ pub(crate) fn apply(
         origins,
         mistakes,
     };
-    let allow_anonymous = raw.governance.access.allow_anonymous;
-    let server = server::validate(raw.gateway.server, allow_anonymous, &mut checker);
+    // Keys that are wrong are reported as what they are; that clients need no identity would not be true.
+    let identified = raw.governance.access.allow_anonymous || !raw.governance.access.api_keys.is_empty();
+    let access = access::validate(raw.governance.access, &mut checker);
+    let server = server::validate(raw.gateway.server, identified, &mut checker);
     let admin = admin::validate(&raw.gateway.admin, server.as_ref(), &mut checker);
     let cluster = cluster(raw.cluster);
     let plugins = plugins::validate(raw.plugins, &cluster, &mut checker);
@@ -55,9 +58,7 @@ pub(crate) fn apply(
         },
         cluster,
         plugins,
-        governance: Governance {
-            access: Access { allow_anonymous },
-        },
+        governance: Governance { access },
         observability: Observability { logs },
         mcp: Mcp {
             capabilities,

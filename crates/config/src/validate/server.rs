@@ -11,10 +11,10 @@ const LOOPBACK_NAMES: [&str; 3] = ["localhost", "127.0.0.1", "::1"];
 
 const MEBIBYTE: u64 = 1024 * 1024;
 
-pub(super) fn validate(raw: RawServer, allow_anonymous: bool, checker: &mut Checker<'_>) -> Option<Server> {
+pub(super) fn validate(raw: RawServer, may_be_reached: bool, checker: &mut Checker<'_>) -> Option<Server> {
     let block = Path::of_keys("gateway.server");
     check_paths(&raw, &block, checker);
-    let bind_address = bind_address(&raw, &block, allow_anonymous, checker);
+    let bind_address = bind_address(&raw, &block, may_be_reached, checker);
     let names = default_names(bind_address.as_ref());
     let origins = raw.allowed_origins.unwrap_or_else(|| names.clone());
     let origins = AllowedOrigins::parse(&origins).map_err(|wrong| {
@@ -56,7 +56,7 @@ pub(super) fn validate(raw: RawServer, allow_anonymous: bool, checker: &mut Chec
 fn bind_address(
     raw: &RawServer,
     block: &Path,
-    allow_anonymous: bool,
+    may_be_reached: bool,
     checker: &mut Checker<'_>,
 ) -> Option<BindAddress> {
     let path = block.key("bind_address");
@@ -71,11 +71,12 @@ fn bind_address(
         // Nobody listens there.
         return Some(address);
     }
-    if !address.is_loopback() && !allow_anonymous {
+    if !address.is_loopback() && !may_be_reached {
         checker.conflict(
             &path,
             "other machines can reach this address, and clients need no identity",
-            "a loopback address, or any address when anonymous use is allowed", "bind a loopback address such as `127.0.0.1:8787`, or set `governance.access.allow_anonymous: true`",
+            "a loopback address, or any address when clients have keys or anonymous use is allowed",
+            "bind a loopback address such as `127.0.0.1:8787`, give clients keys (`governance.access.api_keys`, made by `mcpg key new`), or set `governance.access.allow_anonymous: true`",
         );
     } else if address.is_unspecified() && raw.allowed_hosts.is_none() {
         checker.warn(

@@ -5,6 +5,7 @@ use std::task::Poll;
 
 use bytes::Bytes;
 use http::{Response, StatusCode};
+use mcpg_capabilities::principal::Principal;
 use mcpg_mcp::envelope::{InvalidMessage, Message};
 use mcpg_mcp::era::{EraHeaders, decide_batch, no_batches};
 use mcpg_mcp::error::ErrorObject;
@@ -27,6 +28,7 @@ impl Frontend {
     /// Answers a batch: as one JSON array when every call is quick and quiet, else as a stream.
     pub(super) async fn batch(
         &self,
+        principal: &Principal,
         headers: &EraHeaders<'_>,
         messages: Vec<Result<Message<'_>, InvalidMessage>>,
     ) -> Response<ResponseBody> {
@@ -34,7 +36,7 @@ impl Frontend {
             Ok(claimed) => claimed,
             Err(rejection) => return respond::json(rejection.status, rejection.body()),
         };
-        let session = match self.session_of(claimed).await {
+        let session = match self.session_of(principal, claimed).await {
             Ok(session) => session,
             Err(Refused::Missing) => {
                 return respond::refusal(StatusCode::BAD_REQUEST, "the Mcp-Session-Id header is missing");

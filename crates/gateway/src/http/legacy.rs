@@ -1,6 +1,7 @@
 //! Messages of the legacy era: initialize, and everything inside a session.
 
 use http::{HeaderValue, Response, StatusCode};
+use mcpg_capabilities::principal::Principal;
 use mcpg_capabilities::sessions::SessionError;
 use mcpg_mcp::envelope::{self, Message, Request};
 use mcpg_mcp::era::{EraHeaders, LegacySession};
@@ -20,11 +21,12 @@ impl Frontend {
     /// Opens a session. An id that the client brings along never becomes the id of a session.
     pub(super) async fn initialize(
         &self,
+        principal: &Principal,
         headers: &EraHeaders<'_>,
         request: &Request<'_>,
     ) -> Response<ResponseBody> {
         if let Some(id) = headers.session_id {
-            return match self.router.admit(id).await {
+            return match self.router.admit(principal, id).await {
                 Ok(_) => {
                     let why = ErrorObject::invalid_request("this session is initialized already");
                     respond::error(StatusCode::BAD_REQUEST, Some(&request.id), &why)
@@ -32,9 +34,9 @@ impl Frontend {
                 Err(problem) => respond::session_error(&problem, Some(&request.id)),
             };
         }
-        match self.router.initialize(request.params).await {
+        match self.router.initialize(principal, request.params).await {
             Ok(opened) => {
-                debug!(message = "Opened a session.", session = %opened.id, version = %opened.version);
+                debug!(message = "Opened a session.", %principal, session = %opened.id, version = %opened.version);
                 let mut response = respond::json(StatusCode::OK, write::result(&request.id, &opened.result));
                 let id = HeaderValue::from_str(opened.id.as_str());
                 response
@@ -50,12 +52,13 @@ impl Frontend {
     /// Answers one message inside a session.
     pub(super) async fn legacy(
         &self,
+        principal: &Principal,
         claimed: LegacySession<'_>,
         message: Message<'_>,
         params: &Params<'_>,
     ) -> Response<ResponseBody> {
         let id = message.id().cloned();
-        let session = match self.session_of(claimed).await {
+        let session = match self.session_of(principal, claimed).await {
             Ok(session) => session,
             Err(Refused::Missing) => {
                 let why = ErrorObject::invalid_request("the Mcp-Session-Id header is missing");
@@ -104,9 +107,13 @@ impl Frontend {
     }
 
     /// Finds the session that a request claims.
-    pub(super) async fn session_of(&self, claimed: LegacySession<'_>) -> Result<SessionRef, Refused> {
+    pub(super) async fn session_of(
+        &self,
+        principal: &Principal,
+        claimed: LegacySession<'_>,
+    ) -> Result<SessionRef, Refused> {
         let id = claimed.session_id.ok_or(Refused::Missing)?;
-        self.router.admit(id).await.map_err(Refused::Session)
+        self.router.admit(principal, id).await.map_err(Refused::Session)
     }
 }
 

@@ -1,5 +1,6 @@
 //! The client side: one HTTP endpoint that serves both eras.
 
+mod access;
 mod answer;
 mod batch;
 mod body;

@@ -1,6 +1,7 @@
 //! Requests of the modern era: each stands for itself.
 
 use http::{HeaderMap, Response, StatusCode};
+use mcpg_capabilities::principal::Principal;
 use mcpg_mcp::envelope::Request;
 use mcpg_mcp::headers;
 use mcpg_mcp::meta::{LogLevel, RequestMeta};
@@ -17,6 +18,7 @@ impl Frontend {
     /// Answers a modern request.
     pub(super) async fn modern(
         &self,
+        principal: &Principal,
         http_headers: &HeaderMap,
         request: &Request<'_>,
         meta: &RequestMeta<'_>,
@@ -26,6 +28,7 @@ impl Frontend {
             return respond::error(StatusCode::BAD_REQUEST, Some(&request.id), &error);
         }
         let client = Client {
+            principal: principal.clone(),
             version: meta.version,
             capabilities: owned(meta.client_capabilities),
             client_info: meta.client_info.map(owned),

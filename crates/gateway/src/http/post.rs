@@ -7,6 +7,7 @@ use http::header::CONTENT_LENGTH;
 use http::{HeaderMap, Request, Response, StatusCode};
 use http_body::Body;
 use http_body_util::{BodyExt, LengthLimitError, Limited};
+use mcpg_capabilities::principal::Principal;
 use mcpg_mcp::content;
 use mcpg_mcp::envelope::{self, Incoming, Message};
 use mcpg_mcp::era::{Decision, EraHeaders, decide};
@@ -22,7 +23,7 @@ const BODY_TIMEOUT: Duration = Duration::from_secs(30);
 
 impl Frontend {
     /// Answers a POST.
-    pub(super) async fn post<B>(&self, request: Request<B>) -> Response<ResponseBody>
+    pub(super) async fn post<B>(&self, principal: &Principal, request: Request<B>) -> Response<ResponseBody>
     where
         B: Body<Data = Bytes>,
         B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
@@ -49,14 +50,15 @@ impl Frontend {
             Err(rejection) => return respond::json(rejection.status, rejection.body()),
         };
         match envelope::parse(&body) {
-            Ok(Incoming::Single(message)) => self.message(&parts.headers, &headers, message).await,
-            Ok(Incoming::Batch(messages)) => self.batch(&headers, messages).await,
+            Ok(Incoming::Single(message)) => self.message(principal, &parts.headers, &headers, message).await,
+            Ok(Incoming::Batch(messages)) => self.batch(principal, &headers, messages).await,
             Err(invalid) => respond::error(StatusCode::BAD_REQUEST, invalid.id.as_ref(), &invalid.error),
         }
     }
 
     async fn message(
         &self,
+        principal: &Principal,
         http_headers: &HeaderMap,
         headers: &EraHeaders<'_>,
         message: Message<'_>,
@@ -64,17 +66,22 @@ impl Frontend {
         match decide(headers, &message) {
             Err(rejection) => respond::json(rejection.status, rejection.body()),
             Ok(Decision::Modern { meta, params }) => match message {
-                Message::Request(request) => self.modern(http_headers, &request, &meta, &params).await,
+                Message::Request(request) => {
+                    self.modern(principal, http_headers, &request, &meta, &params)
+                        .await
+                }
                 // Only requests carry modern metadata that counts.
                 Message::Notification(_) | Message::Response(_) => respond::empty(StatusCode::ACCEPTED),
             },
             // The modern era defines no notification of a client over HTTP: it is accepted and has no effect.
             Ok(Decision::ModernNotification { .. }) => respond::empty(StatusCode::ACCEPTED),
             Ok(Decision::Initialize { .. }) => match message {
-                Message::Request(request) => self.initialize(headers, &request).await,
+                Message::Request(request) => self.initialize(principal, headers, &request).await,
                 Message::Notification(_) | Message::Response(_) => respond::empty(StatusCode::ACCEPTED),
             },
-            Ok(Decision::Legacy { session, params }) => self.legacy(session, message, &params).await,
+            Ok(Decision::Legacy { session, params }) => {
+                self.legacy(principal, session, message, &params).await
+            }
         }
     }
 

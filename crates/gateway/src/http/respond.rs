@@ -1,15 +1,16 @@
 //! The few shapes that responses have.
 
 use bytes::Bytes;
-use http::header::{ALLOW, CACHE_CONTROL, CONTENT_TYPE, RETRY_AFTER};
+use http::header::{ALLOW, CACHE_CONTROL, CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
 use http::{HeaderValue, Response, StatusCode};
 use http_body_util::{Either, Full};
 use mcpg_capabilities::sessions::SessionError;
-use mcpg_mcp::error::ErrorObject;
+use mcpg_mcp::error::{ErrorObject, INVALID_REQUEST};
 use mcpg_mcp::id::RequestId;
 use mcpg_mcp::{headers, write};
 use tracing::error;
 
+use super::access::Unauthorized;
 use super::body::{EventBody, ResponseBody};
 
 /// How long a client should wait before it asks again, in seconds.
@@ -53,6 +54,16 @@ pub(super) fn events(body: EventBody) -> Response<ResponseBody> {
     headers.insert(CONTENT_TYPE, HeaderValue::from_static("text/event-stream"));
     headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-cache, no-transform"));
     headers.insert(headers::ACCEL_BUFFERING, HeaderValue::from_static("no"));
+    response
+}
+
+/// 401 and what to send.
+pub(super) fn unauthorized(refused: Unauthorized) -> Response<ResponseBody> {
+    let error = ErrorObject::new(INVALID_REQUEST, refused.remedy());
+    let error = error.with_value(&serde_json::json!({ "reason": "unauthorized" }));
+    let mut response = json(StatusCode::UNAUTHORIZED, write::error(None, &error));
+    let challenge = HeaderValue::from_static(refused.challenge());
+    response.headers_mut().insert(WWW_AUTHENTICATE, challenge);
     response
 }
 

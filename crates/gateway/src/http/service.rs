@@ -5,10 +5,12 @@ use std::sync::Arc;
 use bytes::Bytes;
 use http::{Method, Request, Response, StatusCode};
 use http_body::Body;
+use mcpg_capabilities::principal::Principal;
 use mcpg_config::app::Server;
 use mcpg_mcp::era::{EraHeaders, decide_without_body};
 use tracing::debug;
 
+use super::access::Access;
 use super::body::ResponseBody;
 use super::drain::Drain;
 use super::guard::Guard;
@@ -18,6 +20,7 @@ use crate::router::Router;
 /// What the client side is made of.
 pub(crate) struct FrontendSettings {
     pub(crate) server: Server,
+    pub(crate) access: mcpg_config::app::Access,
     pub(crate) router: Arc<Router>,
     pub(crate) drain: Arc<Drain>,
 }
@@ -28,6 +31,7 @@ pub(crate) struct Frontend {
     pub(super) max_body: usize,
     drain: Arc<Drain>,
     guard: Guard,
+    access: Access,
     mcp_path: String,
     health_path: String,
 }
@@ -37,6 +41,7 @@ impl Frontend {
     pub(crate) fn new(settings: FrontendSettings) -> Self {
         let FrontendSettings {
             server,
+            access,
             router,
             drain,
         } = settings;
@@ -48,6 +53,7 @@ impl Frontend {
                 hosts: server.allowed_hosts,
                 origins: server.allowed_origins,
             },
+            access: Access::new(access),
             mcp_path: server.mcp_path,
             health_path: server.health_path,
         }
@@ -88,29 +94,36 @@ impl Frontend {
             debug!(message = "Refused a request.", %status, why);
             return respond::refusal(status, why);
         }
+        let principal = match self.access.identify(request.headers()) {
+            Ok(principal) => principal,
+            Err(refused) => {
+                debug!(message = "Refused a request without a valid key.", ?refused);
+                return respond::unauthorized(refused);
+            }
+        };
         match *request.method() {
-            Method::POST => self.post(request).await,
-            Method::GET => self.get(&request).await,
-            Method::DELETE => self.delete(&request).await,
+            Method::POST => self.post(&principal, request).await,
+            Method::GET => self.get(&principal, &request).await,
+            Method::DELETE => self.delete(&principal, &request).await,
             _ => respond::method_not_allowed("POST, GET, DELETE"),
         }
     }
 
     /// A GET would open a stream of messages that belong to no request; there are none yet. A session that does not
     /// exist is reported first, so that a client whose session is gone learns of it here too.
-    async fn get<B>(&self, request: &Request<B>) -> Response<ResponseBody> {
-        match self.require_session(request).await {
+    async fn get<B>(&self, principal: &Principal, request: &Request<B>) -> Response<ResponseBody> {
+        match self.require_session(principal, request).await {
             Ok(_) => respond::method_not_allowed("POST, DELETE"),
             Err(response) => response,
         }
     }
 
-    async fn delete<B>(&self, request: &Request<B>) -> Response<ResponseBody> {
+    async fn delete<B>(&self, principal: &Principal, request: &Request<B>) -> Response<ResponseBody> {
         let id = match session_header(request) {
             Ok(id) => id,
             Err(response) => return *response,
         };
-        match self.router.close_session(id).await {
+        match self.router.close_session(principal, id).await {
             Ok(()) => respond::empty(StatusCode::NO_CONTENT),
             Err(problem) => respond::session_error(&problem, None),
         }
@@ -118,11 +131,12 @@ impl Frontend {
 
     async fn require_session<B>(
         &self,
+        principal: &Principal,
         request: &Request<B>,
     ) -> Result<crate::router::SessionRef, Response<ResponseBody>> {
         let id = session_header(request).map_err(|response| *response)?;
         self.router
-            .admit(id)
+            .admit(principal, id)
             .await
             .map_err(|problem| respond::session_error(&problem, None))
     }

@@ -41,7 +41,7 @@ impl Listener for Endings {
             let at = Arc::clone(&router);
             router.tasks.spawn(async move {
                 if let Err(SessionError::Unknown) = at.sessions.current(&session).await {
-                    at.abort_calls(session.as_str());
+                    at.abort_calls(session.name());
                 }
             });
         }

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use mcpg_capabilities::principal::Principal;
 use mcpg_capabilities::sessions::{Admitted, SessionError, SessionId, SessionRecord};
 use mcpg_mcp::error::ErrorObject;
 use mcpg_mcp::initialize::InitializeParams;
@@ -31,7 +32,11 @@ pub(crate) enum NotInitialized {
 
 impl Router {
     /// Opens a session. Its record stands in the coordinator before this returns.
-    pub(crate) async fn initialize(&self, params: Option<&RawValue>) -> Result<Initialized, NotInitialized> {
+    pub(crate) async fn initialize(
+        &self,
+        principal: &Principal,
+        params: Option<&RawValue>,
+    ) -> Result<Initialized, NotInitialized> {
         let params = InitializeParams::parse(params).map_err(NotInitialized::Invalid)?;
         let version = ProtocolVersion::negotiate(&params.protocol_version);
         let record = SessionRecord::new(
@@ -41,7 +46,7 @@ impl Router {
         );
         let (id, _) = self
             .sessions
-            .create(record)
+            .create(principal, record)
             .await
             .map_err(NotInitialized::Session)?;
         Ok(Initialized {
@@ -51,14 +56,15 @@ impl Router {
         })
     }
 
-    /// Finds the session of a request.
-    pub(crate) async fn admit(&self, id: &str) -> Result<SessionRef, SessionError> {
+    /// Finds the session of a request. That of another principal does not exist.
+    pub(crate) async fn admit(&self, principal: &Principal, id: &str) -> Result<SessionRef, SessionError> {
         let Admitted {
             id,
             record,
             is_current,
-        } = self.sessions.admit(id).await?;
+        } = self.sessions.admit(principal, id).await?;
         Ok(SessionRef {
+            principal: principal.clone(),
             id,
             record,
             is_current,
@@ -68,9 +74,12 @@ impl Router {
     /// Closes a session on every replica: its calls are aborted, what it held upstream is closed in the background.
     ///
     /// Once begun it is done to the end, whether or not the client waits for it.
-    pub(crate) async fn close_session(&self, id: &str) -> Result<(), SessionError> {
-        let (sessions, id) = (Arc::clone(&self.sessions), id.to_owned());
-        let closing = self.tasks.spawn(async move { sessions.close(&id).await });
+    pub(crate) async fn close_session(&self, principal: &Principal, id: &str) -> Result<(), SessionError> {
+        let sessions = Arc::clone(&self.sessions);
+        let (principal, id) = (principal.clone(), id.to_owned());
+        let closing = self
+            .tasks
+            .spawn(async move { sessions.close(&principal, &id).await });
         match closing.await {
             Ok(closed) => closed.map(drop),
             Err(error) => Err(SessionError::Broken(error.to_string())),

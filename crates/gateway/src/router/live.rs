@@ -51,12 +51,12 @@ impl LiveCalls {
         }
     }
 
-    /// Finds the running call `id` of a session.
+    /// Finds the running call `id` of the session with this name.
     pub(super) fn find(&self, session: &str, id: &RequestId) -> Option<ControlSender> {
         self.calls.lock().get(session)?.get(id).cloned()
     }
 
-    /// All running calls of a session.
+    /// All running calls of the session with this name.
     pub(super) fn of_session(&self, session: &str) -> Vec<ControlSender> {
         let all = self.calls.lock();
         all.get(session)

@@ -87,7 +87,7 @@ impl Router {
         let Some(id) = id else {
             return Ok(());
         };
-        if let Some(call) = self.live.find(session.id.as_str(), &id) {
+        if let Some(call) = self.live.find(session.id.name(), &id) {
             // The call may have ended since; then there is nothing to cancel.
             let _ = call.send(Control::Cancel).await;
             return Ok(());

@@ -5,6 +5,7 @@ use std::pin::pin;
 use std::sync::Arc;
 
 use mcpg_capabilities::calls::CallKey;
+use mcpg_capabilities::principal::Principal;
 use mcpg_capabilities::sessions::{SessionId, SessionRecord};
 use mcpg_mcp::envelope::Request;
 use mcpg_mcp::error::ErrorObject;
@@ -28,6 +29,8 @@ const CONTROL_QUEUE: usize = 16;
 /// The legacy session of a request.
 #[derive(Clone, Debug)]
 pub(crate) struct SessionRef {
+    /// Whose session it is.
+    pub(crate) principal: Principal,
     pub(crate) id: SessionId,
     pub(crate) record: Arc<SessionRecord>,
     /// Whether the record was read for this request; one that was remembered may lack the latest change.
@@ -37,6 +40,8 @@ pub(crate) struct SessionRef {
 /// Who sent a request.
 #[derive(Clone, Debug)]
 pub(crate) struct Client {
+    #[expect(dead_code, reason = "what is told of a call names it")]
+    pub(crate) principal: Principal,
     pub(crate) version: ProtocolVersion,
     pub(crate) capabilities: Arc<RawValue>,
     pub(crate) client_info: Option<Arc<RawValue>>,
@@ -108,6 +113,7 @@ impl Client {
     pub(crate) fn of(session: SessionRef) -> Self {
         let record = Arc::clone(&session.record);
         Self {
+            principal: session.principal.clone(),
             version: session.version(),
             capabilities: Arc::clone(&record.capabilities),
             client_info: record.client_info.clone(),

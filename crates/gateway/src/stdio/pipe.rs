@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
+use mcpg_capabilities::principal::Principal;
 use mcpg_capabilities::sessions::SessionError;
 use mcpg_mcp::envelope::{Message, Notification, Request, Response};
 use mcpg_mcp::era::{PipeDecision, decide_on_pipe};
@@ -174,7 +175,7 @@ impl Pipe {
     /// Closes the session, and with it what it opened upstream.
     pub(super) async fn close(&mut self) {
         if let Some(session) = self.session.take()
-            && let Err(error) = self.router.close_session(&session).await
+            && let Err(error) = self.router.close_session(&Principal::anonymous(), &session).await
         {
             debug!(message = "The session of the pipe was not closed and expires.", %error);
         }
@@ -186,7 +187,11 @@ impl Pipe {
             let why = ErrorObject::invalid_request("this session is initialized already");
             return write::error(id, &why);
         }
-        match self.router.initialize(request.params).await {
+        match self
+            .router
+            .initialize(&Principal::anonymous(), request.params)
+            .await
+        {
             Ok(opened) => {
                 debug!(message = "Opened the session of the pipe.", version = %opened.version);
                 self.session = Some(opened.id.as_str().to_owned());
@@ -202,7 +207,7 @@ impl Pipe {
         let Some(id) = &self.session else {
             return Ok(Ok(None));
         };
-        match self.router.admit(id).await {
+        match self.router.admit(&Principal::anonymous(), id).await {
             Ok(session) => Ok(Ok(Some(session))),
             Err(SessionError::Unknown) => Err(Lost),
             Err(problem) => Ok(Err(unavailable(&problem))),
@@ -232,6 +237,7 @@ fn cancelled_id(params: Option<&RawValue>) -> Option<RequestId> {
 
 fn modern_client(meta: &RequestMeta<'_>) -> Client {
     Client {
+        principal: Principal::anonymous(),
         version: meta.version,
         capabilities: meta.client_capabilities.to_owned().into(),
         client_info: meta.client_info.map(|info| info.to_owned().into()),

@@ -22,6 +22,7 @@ use crate::owner::{BootId, OwnerPair};
 use crate::sessions::SessionId;
 use crate::store::{Stored, Writer};
 use crate::testing::Verdicts;
+use crate::testing::tester;
 
 const TTL: Duration = Duration::from_secs(100);
 
@@ -48,7 +49,7 @@ impl Fleet {
             node: SingleNode::new(),
             judge: Verdicts::new(),
             clock: Arc::new(TokioClock::new()),
-            session: SessionId::mint(&MacKey::new([7; 16])),
+            session: SessionId::mint(&MacKey::new([7; 16]), &tester()),
             stale_reads: Duration::ZERO,
         }
     }

@@ -3,6 +3,7 @@
 use super::*;
 use crate::calls::head::State;
 use crate::testing::Counting;
+use crate::testing::tester;
 
 #[tokio::test(start_paused = true)]
 async fn i8_an_upgrade_costs_two_operations_and_a_quick_call_none() {
@@ -106,7 +107,7 @@ async fn c2_a_cancel_of_a_finished_call_changes_nothing() {
 async fn c4_sessions_and_types_of_ids_are_kept_apart() {
     let fleet = Fleet::new();
     let (a, b) = (fleet.replica("a"), fleet.replica("b"));
-    let other = SessionId::mint(&MacKey::new([7; 16]));
+    let other = SessionId::mint(&MacKey::new([7; 16]), &tester());
     let (number, text) = (fleet.call("1"), fleet.call("\"1\""));
     let elsewhere = CallKey::new(&other, "1").unwrap();
     let mut open = [
@@ -123,7 +124,7 @@ async fn c4_sessions_and_types_of_ids_are_kept_apart() {
 
 #[test]
 fn an_id_that_is_too_long_is_refused() {
-    let session = SessionId::mint(&MacKey::new([7; 16]));
+    let session = SessionId::mint(&MacKey::new([7; 16]), &tester());
     assert!(CallKey::new(&session, &"1".repeat(LARGEST_ID_BYTES)).is_ok());
     let refused = CallKey::new(&session, &"1".repeat(LARGEST_ID_BYTES + 1)).unwrap_err();
     assert!(refused.to_string().contains("8193 bytes"), "{refused}");

@@ -6,6 +6,7 @@ use async_trait::async_trait;
 use mcpg_cluster::{Coordinator, Cursor, Entry, KeyValue, Page, Result, Value, Version};
 
 use super::*;
+use crate::principal::Principal;
 
 /// Counts what goes through it.
 struct Counting {
@@ -122,4 +123,28 @@ async fn a_forged_id_costs_nothing() {
     assert!(is_unknown(&a.admit(id.as_str()).await), "of another deployment");
     assert!(is_unknown(&a.close(id.as_str()).await));
     assert_eq!(operations.count(), (0, 0, 0));
+}
+
+#[tokio::test(start_paused = true)]
+async fn s8_the_session_of_another_principal_is_refused_without_asking_the_coordinator() {
+    let backend = backend();
+    let (a, operations) = counted(&backend).await;
+    let (id, _) = a.create(record()).await.unwrap();
+    operations.count();
+    for other in [
+        Principal::key("other"),
+        Principal::anonymous(),
+        Principal::key("tester/"),
+    ] {
+        assert!(
+            is_unknown(&a.sessions.admit(&other, id.as_str()).await),
+            "{other}"
+        );
+        assert!(
+            is_unknown(&a.sessions.close(&other, id.as_str()).await),
+            "{other}"
+        );
+    }
+    assert_eq!(operations.count(), (0, 0, 0));
+    assert!(a.admit(id.as_str()).await.is_ok());
 }

@@ -14,8 +14,11 @@ use crate::fleet::{Fleet, FleetOptions};
 use crate::mac::MacKey;
 use crate::mailbox::{Handled, LookAgain, MailHandler, Mailbox, MailboxConfig, Note};
 use crate::owner::BootId;
-use crate::sessions::{Sessions, SessionsConfig, SessionsParts};
+use crate::sessions::{
+    Admitted, SessionError, SessionId, SessionRecord, Sessions, SessionsConfig, SessionsParts,
+};
 use crate::store::Formats;
+use crate::testing::tester;
 use crate::view::View;
 
 pub(super) const IDLE: Duration = Duration::from_secs(60);
@@ -66,6 +69,21 @@ impl TestReplica {
     /// Stops everything that this replica does in the background.
     pub(super) fn stop_background(&self) {
         self.running.abort();
+    }
+
+    pub(super) async fn create(
+        &self,
+        record: SessionRecord,
+    ) -> Result<(SessionId, Arc<SessionRecord>), SessionError> {
+        self.sessions.create(&tester(), record).await
+    }
+
+    pub(super) async fn admit(&self, id: &str) -> Result<Admitted, SessionError> {
+        self.sessions.admit(&tester(), id).await
+    }
+
+    pub(super) async fn close(&self, id: &str) -> Result<SessionId, SessionError> {
+        self.sessions.close(&tester(), id).await
     }
 
     /// Waits until the view is fresh.

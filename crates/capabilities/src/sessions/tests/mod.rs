@@ -16,6 +16,7 @@ use serde_json::value::RawValue;
 
 use self::harness::{IDLE, TestReplica, backend, fleet_of, key_value, replica};
 use super::*;
+use crate::testing::tester;
 
 fn record() -> SessionRecord {
     let capabilities = RawValue::from_string(r#"{"roots":{}}"#.to_owned()).unwrap();
@@ -93,7 +94,7 @@ async fn uses_within_a_quarter_of_the_idle_timeout_write_nothing() {
     let backend = backend();
     let sessions = replica(&backend).await;
     let (id, _) = sessions.create(record()).await.unwrap();
-    let key = Key::new("sessions", Bytes::from(id.as_str().to_owned()));
+    let key = Key::new("sessions", Bytes::from(id.name().to_owned()));
     let backend = key_value(&backend);
     let before = backend.get(&key).await.unwrap().unwrap().version;
     for _ in 0..100 {
@@ -131,7 +132,7 @@ async fn of_many_closes_exactly_one_succeeds() {
     for round in 0..20 {
         let replica = if round % 2 == 0 { &a } else { &b };
         let (sessions, id) = (Arc::clone(&replica.sessions), id.clone());
-        closes.spawn(async move { sessions.close(id.as_str()).await });
+        closes.spawn(async move { sessions.close(&tester(), id.as_str()).await });
     }
     let results = closes.join_all().await;
     assert_eq!(results.iter().filter(|result| result.is_ok()).count(), 1);

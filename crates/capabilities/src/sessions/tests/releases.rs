@@ -3,7 +3,7 @@
 use super::*;
 
 async fn stored(backend: &SingleNode, id: &SessionId) -> serde_json::Value {
-    let key = Key::new("sessions", Bytes::from(id.as_str().to_owned()));
+    let key = Key::new("sessions", Bytes::from(id.name().to_owned()));
     let entry = key_value(backend).get(&key).await.unwrap().unwrap();
     serde_json::from_slice(&entry.value).unwrap()
 }
@@ -11,7 +11,7 @@ async fn stored(backend: &SingleNode, id: &SessionId) -> serde_json::Value {
 async fn rewrite(backend: &SingleNode, id: &SessionId, change: impl FnOnce(&mut serde_json::Value)) {
     let mut record = stored(backend, id).await;
     change(&mut record);
-    let key = Key::new("sessions", Bytes::from(id.as_str().to_owned()));
+    let key = Key::new("sessions", Bytes::from(id.name().to_owned()));
     let value = Bytes::from(record.to_string());
     key_value(backend)
         .put(&key, value, Expect::Any, Some(IDLE))

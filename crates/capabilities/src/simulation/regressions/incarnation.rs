@@ -8,6 +8,7 @@ use crate::mac::MacKey;
 use crate::sessions::SessionId;
 use crate::simulation::node::Node;
 use crate::simulation::{Faults, breaks_without};
+use crate::testing::tester;
 use crate::weakness::Weakness;
 
 #[test]
@@ -15,7 +16,7 @@ fn replicas_that_find_it_changed_do_not_repair_each_other_for_ever() {
     breaks_without(Weakness::RepairsChanges, &Faults::none(), |world| async move {
         let nodes = Node::boot_all(&world).await;
         world.lose_everything();
-        let gone = SessionId::mint(&MacKey::new([7; 16]));
+        let gone = SessionId::mint(&MacKey::new([7; 16]), &tester());
         for _ in 0..20 {
             for node in &nodes {
                 // Whoever is asked for a session that is not there compares.

@@ -9,6 +9,7 @@ use crate::sessions::{SessionError, SessionId};
 use crate::simulation::chaos::trouble;
 use crate::simulation::node::{Node, VALIDITY};
 use crate::simulation::{Faults, World, for_seeds};
+use crate::testing::tester;
 
 /// After this no copy of a write arrives any more.
 const LATEST_COPY: Duration = Duration::from_millis(1_500);
@@ -38,7 +39,7 @@ async fn lose_data_in_trouble(world: World) {
     using.abort();
     world.set_faults(Faults::none());
     sleep(VALIDITY * 2).await;
-    let gone = SessionId::mint(&MacKey::new([7; 16]));
+    let gone = SessionId::mint(&MacKey::new([7; 16]), &tester());
     for node in &nodes {
         for id in [&session, gone.as_str()] {
             match node.admit(id).await {

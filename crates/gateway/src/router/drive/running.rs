@@ -149,7 +149,7 @@ impl Running {
     /// Keeps the head and the session from running out while the call runs.
     pub(super) async fn keep(&mut self) -> Option<Ended> {
         let session = self.driver.session.as_mut()?;
-        if let Err(SessionError::Unknown) = session.sessions.admit(session.id.as_str()).await {
+        if let Err(SessionError::Unknown) = session.sessions.admit_again(session.id.clone()).await {
             return Some(Ended::SessionClosed);
         }
         match session.head.keep().await {

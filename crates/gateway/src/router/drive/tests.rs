@@ -8,6 +8,7 @@ use mcpg_capabilities::calls::{Answered, CallKey, Calls, CallsConfig, Cancelled,
 use mcpg_capabilities::fleet::{Fleet, FleetOptions};
 use mcpg_capabilities::mac::MacKey;
 use mcpg_capabilities::owner::BootId;
+use mcpg_capabilities::principal::Principal;
 use mcpg_capabilities::sessions::{SessionRecord, SessionsConfig, SessionsParts};
 use mcpg_cluster::{Coordinator, TokioClock};
 use mcpg_mcp::meta::LogLevel;
@@ -23,6 +24,10 @@ use crate::router::head::Heads;
 const UPGRADE: Duration = Duration::from_millis(250);
 const SILENCE: Duration = Duration::from_secs(30);
 const QUESTION: Duration = Duration::from_secs(900);
+
+fn p() -> Principal {
+    Principal::key("p")
+}
 
 /// A driver with both its ends in hand.
 struct Rig {
@@ -75,7 +80,7 @@ async fn replica() -> TestReplica {
         },
     );
     let record = SessionRecord::new("2025-11-25", raw("{}").into(), None);
-    let (session, _) = sessions.create(record).await.unwrap();
+    let (session, _) = sessions.create(&p(), record).await.unwrap();
     TestReplica {
         heads: Arc::new(Heads {
             calls,
@@ -240,11 +245,11 @@ async fn a_cancel_ends_a_call_without_an_answer() {
         session,
         ..
     } = rig(Disconnect::RunOn).await;
-    let control = live.find(session.as_str(), &RequestId::from_number(1)).unwrap();
+    let control = live.find(session.name(), &RequestId::from_number(1)).unwrap();
     control.send(Control::Cancel).await.unwrap();
     drive(driver, pending(), events, controls).await;
     assert!(matches!(outputs.recv().await, Some(Output::Cancelled)));
-    assert!(live.find(session.as_str(), &RequestId::from_number(1)).is_none());
+    assert!(live.find(session.name(), &RequestId::from_number(1)).is_none());
 }
 
 #[tokio::test(start_paused = true)]
@@ -271,7 +276,7 @@ async fn a_question_is_answered_once_and_stops_the_clock_meanwhile() {
     let id = question["id"].as_str().unwrap();
     sleep(SILENCE * 3).await;
     let (mac, calls) = (&replica.heads.mac, &replica.heads.calls);
-    let stranger = SessionId::mint(mac);
+    let stranger = SessionId::mint(mac, &p());
     assert!(
         QuestionId::verify(mac, &stranger, id).is_none(),
         "of another session"
@@ -287,7 +292,7 @@ async fn a_question_is_answered_once_and_stops_the_clock_meanwhile() {
         panic!("{taken:?}")
     };
     assert!(matches!(second, Answered::Repeated { .. }), "{second:?}");
-    let control = live.find(session.as_str(), &RequestId::from_number(1)).unwrap();
+    let control = live.find(session.name(), &RequestId::from_number(1)).unwrap();
     control.send(Control::Look(Some(version))).await.unwrap();
     assert_eq!(message(outputs.recv().await)["result"]["action"], "accept");
     running.await.unwrap();
@@ -473,7 +478,7 @@ async fn a_client_that_stops_reading_is_given_up_and_the_call_ends_all_the_same(
 fn one_id_runs_once_in_a_session() {
     let live = LiveCalls::default();
     let key = MacKey::new([1; 16]);
-    let (a, b) = (SessionId::mint(&key), SessionId::mint(&key));
+    let (a, b) = (SessionId::mint(&key, &p()), SessionId::mint(&key, &p()));
     let (control, _controls) = mpsc::channel(1);
     let (number, text) = (RequestId::from_number(1), RequestId::from("1"));
     assert!(live.begin(&a, &number, control.clone()));
@@ -485,5 +490,5 @@ fn one_id_runs_once_in_a_session() {
     );
     live.end(&a, &number);
     assert!(live.begin(&a, &number, control));
-    assert_eq!(live.of_session(a.as_str()).len(), 2);
+    assert_eq!(live.of_session(a.name()).len(), 2);
 }
