@@ -8,3 +8,4 @@ mod pipe;
 mod pipe_clients;
 mod principals;
 mod rolling;
+mod status;

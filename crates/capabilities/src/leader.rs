@@ -13,7 +13,8 @@ use tracing::debug;
 use crate::owner::BootId;
 use crate::timing::sleep_until;
 
-const LEASE: &str = "leader";
+/// The name of the leader's lease; its holder is a boot.
+pub const LEASE: &str = "leader";
 
 /// What the leader does again and again, pauses included.
 pub trait Work: Send {

@@ -17,6 +17,7 @@ use tracing::{info, warn};
 use crate::backends::OwnBindings;
 use crate::boot_error::BootError;
 use crate::http::{Drain, Frontend, FrontendSettings, Listener, Listening};
+use crate::inspector::Inspector;
 use crate::mint::Mint;
 use crate::router::{Kind, Mail, Router, RouterSettings};
 use crate::stdio::{self, PipeEnd, PipeSettings};
@@ -183,6 +184,11 @@ impl Gateway {
     pub fn mail_handler(&self) -> Arc<dyn MailHandler> {
         let view = Arc::clone(self.fleet.view());
         Arc::new(Mail::new(Arc::clone(&self.router), view))
+    }
+
+    /// A way to look into this gateway.
+    pub fn inspector(&self) -> Inspector {
+        Inspector::new(Arc::clone(&self.router))
     }
 
     /// What clients can list at the moment.

@@ -6,6 +6,7 @@ mod boot_error;
 mod exchange;
 mod gateway;
 mod http;
+mod inspector;
 mod mint;
 mod router;
 mod stdio;
@@ -13,4 +14,5 @@ mod upstream;
 
 pub use boot_error::BootError;
 pub use gateway::{Gateway, Offered, Parts};
+pub use inspector::{Inspector, UpstreamReport, UpstreamState};
 pub use stdio::PipeEnd;

@@ -1,8 +1,8 @@
-//! The listener for operators: `/ready` and `/health`.
+//! The listener for operators: `/ready`, `/health` and `/cluster`.
 
 use std::convert::Infallible;
 use std::net::SocketAddr;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -21,6 +21,7 @@ use tracing::{info, warn};
 
 use crate::failure::Failure;
 use crate::readiness::Readiness;
+use crate::status::Status;
 
 /// How many connections are open at once; more wait to be accepted.
 const MOST_CONNECTIONS: usize = 64;
@@ -30,6 +31,14 @@ const SILENCE: Duration = Duration::from_secs(5);
 
 /// How long a connection may last altogether: one that reads its answers too slowly must not stay for ever.
 const LONGEST: Duration = Duration::from_secs(60);
+
+/// What is told to operators.
+#[derive(Clone)]
+pub(crate) struct Told {
+    pub(crate) readiness: Readiness,
+    /// The state of the fleet; there is none before this replica serves.
+    pub(crate) status: Arc<OnceLock<Arc<Status>>>,
+}
 
 /// A listener that answers nobody yet.
 pub(crate) struct Admin {
@@ -66,11 +75,11 @@ impl Admin {
     }
 
     /// Answers from now on, in a task of its own.
-    pub(crate) fn serve(self, readiness: Readiness) -> Serving {
+    pub(crate) fn serve(self, told: Told) -> Serving {
         let address = self.address;
         info!(message = "Listening for operators.", %address);
         Serving {
-            task: tokio::spawn(accept(self.listener, readiness)),
+            task: tokio::spawn(accept(self.listener, told)),
             address,
         }
     }
@@ -89,7 +98,7 @@ impl Drop for Serving {
     }
 }
 
-async fn accept(listener: TcpListener, readiness: Readiness) {
+async fn accept(listener: TcpListener, told: Told) {
     let room = Arc::new(Semaphore::new(MOST_CONNECTIONS));
     let mut connections = JoinSet::new();
     loop {
@@ -99,7 +108,7 @@ async fn accept(listener: TcpListener, readiness: Readiness) {
         };
         match listener.accept().await {
             Ok((stream, _)) => {
-                connections.spawn(serve(stream, readiness.clone(), permit));
+                connections.spawn(serve(stream, told.clone(), permit));
             }
             Err(error) => {
                 // Too many open files, for example: trying again at once would only burn time.
@@ -110,12 +119,12 @@ async fn accept(listener: TcpListener, readiness: Readiness) {
     }
 }
 
-async fn serve(stream: TcpStream, readiness: Readiness, _permit: OwnedSemaphorePermit) {
+async fn serve(stream: TcpStream, told: Told, _permit: OwnedSemaphorePermit) {
     // Answers are small and waited for; nothing is gained by collecting them.
     let _ = stream.set_nodelay(true);
     let service = service_fn(move |request| {
-        let answer = answer(&request, &readiness);
-        async move { Ok::<_, Infallible>(answer) }
+        let told = told.clone();
+        async move { Ok::<_, Infallible>(answer(&request, &told).await) }
     });
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())
@@ -125,9 +134,10 @@ async fn serve(stream: TcpStream, readiness: Readiness, _permit: OwnedSemaphoreP
     let _ = timeout(LONGEST, connection).await;
 }
 
-fn answer<B>(request: &Request<B>, readiness: &Readiness) -> Response<Full<Bytes>> {
-    if !matches!(request.uri().path(), "/ready" | "/health") {
-        return text(StatusCode::NOT_FOUND, "there are /ready and /health");
+async fn answer<B>(request: &Request<B>, told: &Told) -> Response<Full<Bytes>> {
+    let path = request.uri().path();
+    if !matches!(path, "/ready" | "/health" | "/cluster") {
+        return text(StatusCode::NOT_FOUND, "there are /ready, /health and /cluster");
     }
     if !matches!(*request.method(), Method::GET | Method::HEAD) {
         let mut refused = text(StatusCode::METHOD_NOT_ALLOWED, "ask with GET");
@@ -136,15 +146,33 @@ fn answer<B>(request: &Request<B>, readiness: &Readiness) -> Response<Full<Bytes
             .insert(ALLOW, HeaderValue::from_static("GET, HEAD"));
         return refused;
     }
-    if request.uri().path() == "/health" {
-        return text(StatusCode::OK, "ok");
+    match path {
+        "/health" => text(StatusCode::OK, "ok"),
+        "/cluster" => cluster(told).await,
+        _ => ready(&told.readiness),
     }
+}
+
+fn ready(readiness: &Readiness) -> Response<Full<Bytes>> {
     let status = if readiness.is_ready() {
         StatusCode::OK
     } else {
         StatusCode::SERVICE_UNAVAILABLE
     };
     response(status, "application/json", readiness.report().to_string())
+}
+
+async fn cluster(told: &Told) -> Response<Full<Bytes>> {
+    let Some(status) = told.status.get() else {
+        return text(StatusCode::SERVICE_UNAVAILABLE, "this replica does not serve yet");
+    };
+    match serde_json::to_string(&status.fleet().await) {
+        Ok(facts) => response(StatusCode::OK, "application/json", facts),
+        Err(_) => text(
+            StatusCode::INTERNAL_SERVER_ERROR,
+            "the state of the fleet cannot be written",
+        ),
+    }
 }
 
 fn text(status: StatusCode, text: &'static str) -> Response<Full<Bytes>> {

@@ -1,11 +1,13 @@
 //! Puts everything together, runs it, and stops it in order.
 
+use std::sync::Arc;
+
 use mcpg_config::app::{AppConfig, Transport};
 use mcpg_config::{Environment, Loaded, Places, Source};
 use mcpg_gateway::Gateway;
 use tracing::{info, warn};
 
-use crate::admin::{Admin, Serving};
+use crate::admin::{Admin, Serving, Told};
 use crate::banner;
 use crate::command_line::Run;
 use crate::coordinator;
@@ -15,6 +17,7 @@ use crate::member::Member;
 use crate::pipe;
 use crate::readiness::{Identity, Readiness, Reason};
 use crate::signals::Signals;
+use crate::status::{Status, StatusMail};
 use crate::stop::{self, Running};
 
 /// Runs the gateway until it is told to stop.
@@ -58,7 +61,11 @@ pub(crate) fn run(run: &Run) -> Result<(), Failure> {
 async fn serve(config: AppConfig, places: &Places, label: &str) -> Result<(), Failure> {
     let readiness = Readiness::starting(config.gateway.readiness);
     let admin = Admin::bind(&config.gateway.admin).await?;
-    let admin = admin.map(|admin| admin.serve(readiness.clone()));
+    let told = Told {
+        readiness: readiness.clone(),
+        status: Arc::default(),
+    };
+    let admin = admin.map(|admin| admin.serve(told.clone()));
     let coordinator = coordinator::choose(&config, places, label).await?;
     readiness.introduce(Identity {
         node: coordinator.node().to_owned(),
@@ -77,6 +84,7 @@ async fn serve(config: AppConfig, places: &Places, label: &str) -> Result<(), Fa
         joined = Member::join(&coordinator, &config) => joined?,
         _ = signals.next() => return Ok(()),
     };
+    let parts = member.parts();
     let gateway = tokio::select! {
         started = Gateway::start(config, member.parts()) => started?,
         _ = signals.next() => {
@@ -84,10 +92,16 @@ async fn serve(config: AppConfig, places: &Places, label: &str) -> Result<(), Fa
             return Ok(());
         }
     };
-    member.receive(gateway.mail_handler());
+    let status = Status::of(&gateway, parts, coordinator.as_ref(), &readiness);
+    member.receive(Arc::new(StatusMail {
+        status: Arc::clone(&status),
+        inner: gateway.mail_handler(),
+    }));
+    // It is set once.
+    let _ = told.status.set(status);
     member.watch_over(coordinator.connection(), &readiness);
     readiness.remove(Reason::Starting);
-    let (told, served) = match gateway.address() {
+    let (signal, served) = match gateway.address() {
         Some(address) => {
             banner::print(
                 &gateway,
@@ -111,7 +125,7 @@ async fn serve(config: AppConfig, places: &Places, label: &str) -> Result<(), Fa
         member,
         coordinator,
         readiness,
-        drain_delay: stop::delay(told, drain_delay, admin.is_some()),
+        drain_delay: stop::delay(signal, drain_delay, admin.is_some()),
     };
     running.stop(&mut signals).await;
     // Whoever asks is answered until the very end.

@@ -35,9 +35,36 @@ pub(crate) struct Run {
 /// What the program can do besides being a gateway.
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
+    /// The replicas that are one server together.
+    #[command(subcommand)]
+    Cluster(Cluster),
     /// Keys that clients identify themselves with.
     #[command(subcommand)]
     Key(Key),
+}
+
+/// What can be done with a fleet.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Cluster {
+    /// Shows the replicas, their leases, views and upstreams, and the coordinator, as any replica tells them.
+    Status(ClusterStatus),
+}
+
+/// How the state of a fleet is asked for.
+#[derive(Debug, Args)]
+pub(crate) struct ClusterStatus {
+    /// The configuration whose gateway.admin.bind_address names the listener for operators.
+    #[command(flatten)]
+    pub(crate) run: Run,
+    /// The listener for operators of any replica, as http://HOST:PORT; no configuration is read then.
+    #[arg(long, value_name = "URL", conflicts_with = "config")]
+    pub(crate) admin: Option<String>,
+    /// Writes what the replica says as JSON instead of a table.
+    #[arg(long)]
+    pub(crate) json: bool,
+    /// How long to wait for the answer, in seconds.
+    #[arg(long, value_name = "SECONDS", default_value_t = 10, value_parser = clap::value_parser!(u64).range(1..=3600))]
+    pub(crate) timeout: u64,
 }
 
 /// What can be done with keys.

@@ -1,8 +1,9 @@
 //! What the program can do besides being a gateway: one file per command.
 
+mod cluster;
 mod key;
 
-use crate::command_line::{Command, Key};
+use crate::command_line::{Cluster, Command, Key};
 use crate::failure::Failure;
 
 /// Does what was asked for.
@@ -11,6 +12,7 @@ use crate::failure::Failure;
 /// Why it could not be done.
 pub(crate) fn run(command: &Command) -> Result<(), Failure> {
     match command {
+        Command::Cluster(Cluster::Status(arguments)) => cluster::status(arguments),
         Command::Key(Key::New { name }) => key::new(name),
     }
 }

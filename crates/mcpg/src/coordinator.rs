@@ -5,7 +5,7 @@ mod needs;
 use std::sync::Arc;
 
 use mcpg_cluster::Coordinator;
-use mcpg_config::app::AppConfig;
+use mcpg_config::app::{AppConfig, Cluster};
 use mcpg_config::{Diagnostic, Places, Report};
 use mcpg_plugin_entry::{Entry, Validated};
 use mcpg_plugin_host::{Plugin, PluginError};
@@ -106,13 +106,19 @@ fn check_needs(coordinator: &dyn Coordinator, config: &AppConfig) -> Result<(), 
             "configure the backend to keep more, choose another cluster.kind, or remove gateway.require_durable",
         ));
     }
-    // That one process forgets everything with its end is what single_node means.
-    if !config.cluster.is_single_node() {
-        for weakness in weaknesses {
-            warn!(message = "The coordinator keeps less than the gateway would like.", kind, %weakness);
-        }
+    for weakness in self::weaknesses(coordinator) {
+        warn!(message = "The coordinator keeps less than the gateway would like.", kind, %weakness);
     }
     Ok(())
+}
+
+/// What the coordinator keeps less well than the gateway would like, each as a part of a sentence.
+pub(crate) fn weaknesses(coordinator: &dyn Coordinator) -> Vec<String> {
+    // That one process forgets everything with its end is what single_node means.
+    if coordinator.kind() == Cluster::SINGLE_NODE {
+        return Vec::new();
+    }
+    needs::weaknesses(&coordinator.support())
 }
 
 fn report(label: &str, mut mistakes: Vec<Diagnostic>) -> Failure {

@@ -13,6 +13,7 @@ mod member;
 mod pipe;
 mod readiness;
 mod signals;
+mod status;
 mod stop;
 
 use std::process::ExitCode;

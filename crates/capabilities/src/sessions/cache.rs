@@ -136,6 +136,12 @@ impl Cache {
         inner.minted.len() >= limit
     }
 
+    /// How many sessions are remembered, and how many that were minted here may still live.
+    pub(super) fn counts(&self) -> (usize, usize) {
+        let inner = self.inner.lock();
+        (inner.entries.len(), inner.minted.len())
+    }
+
     /// Forgets a session that is gone.
     pub(super) fn forget(&self, session: &str) {
         self.inner.lock().forget(session);

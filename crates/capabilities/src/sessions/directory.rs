@@ -115,6 +115,11 @@ impl Sessions {
         record_ttl(self.parts.config.idle_timeout)
     }
 
+    /// How many sessions are remembered here, and how many that were created here may still live.
+    pub fn counts(&self) -> (usize, usize) {
+        self.cache.counts()
+    }
+
     /// Creates a session of `principal`. When this returns, every replica can read its record.
     ///
     /// # Errors

@@ -30,6 +30,11 @@ impl Members {
         self.others.lock().len() + 1
     }
 
+    /// The other replicas.
+    pub fn others(&self) -> Vec<BootId> {
+        self.others.lock().keys().cloned().collect()
+    }
+
     /// A heartbeat of a member that reads layouts up to `reads`.
     pub(super) fn seen(&self, boot: BootId, reads: u32) {
         if boot == self.own {

@@ -91,6 +91,11 @@ impl Router {
         router
     }
 
+    /// How many calls run.
+    pub(crate) fn running_calls(&self) -> usize {
+        self.calls.len()
+    }
+
     /// Waits until every running call has ended, whether or not somebody still listens to it.
     pub(crate) async fn calls_ended(&self) {
         self.calls.close();

@@ -10,6 +10,7 @@ use tracing::{info, warn};
 use super::catalogue::{Collision, Member, build};
 use super::core::Router;
 use super::{Kind, catalogue::Catalogue};
+use crate::inspector::UpstreamReport;
 use crate::upstream::State;
 
 /// Two things that clients would call by the same name.
@@ -89,6 +90,14 @@ impl Router {
                 report(&fresh);
             }
         });
+    }
+
+    /// What is known of each upstream.
+    pub(crate) fn report_members(&self) -> Vec<UpstreamReport> {
+        self.members
+            .iter()
+            .map(|(_, upstream)| upstream.report())
+            .collect()
     }
 
     /// How many things of each kind clients of the legacy era can list.

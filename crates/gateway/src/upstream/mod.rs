@@ -28,6 +28,7 @@ mod pulse;
 mod questions;
 mod refusal;
 mod reply;
+mod report;
 mod resume;
 mod session;
 mod settings;

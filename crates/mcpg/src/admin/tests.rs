@@ -14,7 +14,10 @@ fn config(address: &str) -> Config {
 
 async fn start(readiness: &Readiness) -> Serving {
     let admin = Admin::bind(&config("127.0.0.1:0")).await.unwrap();
-    admin.unwrap().serve(readiness.clone())
+    admin.unwrap().serve(Told {
+        readiness: readiness.clone(),
+        status: Arc::default(),
+    })
 }
 
 /// The whole answer to one request on a connection of its own.
@@ -53,7 +56,16 @@ async fn ready_follows_the_reasons_and_health_does_not() {
 #[tokio::test]
 async fn other_paths_and_methods_are_refused() {
     let serving = start(&Readiness::starting(ReadinessMode::Standard)).await;
-    assert!(ask(&serving, "GET /").await.starts_with("HTTP/1.1 404 "));
+    let answer = ask(&serving, "GET /").await;
+    assert!(
+        answer.starts_with("HTTP/1.1 404 ") && answer.ends_with("there are /ready, /health and /cluster\n"),
+        "{answer}"
+    );
+    let answer = ask(&serving, "GET /cluster").await;
+    assert!(
+        answer.starts_with("HTTP/1.1 503 ") && answer.ends_with("this replica does not serve yet\n"),
+        "{answer}"
+    );
     let answer = ask(&serving, "POST /ready").await;
     assert!(
         answer.starts_with("HTTP/1.1 405 ") && answer.contains("GET, HEAD"),
