@@ -3,9 +3,12 @@
 mod access;
 mod draining;
 mod health;
+mod http_backend;
+mod http_backend_arguments;
 mod keys;
 mod pipe;
 mod pipe_clients;
 mod principals;
 mod rolling;
 mod status;
+mod web_server;

@@ -7,12 +7,18 @@ use crate::tree::{Content, Node};
 /// Blocks whose values may be credentials.
 const SECRET_BLOCKS: [&str; 3] = ["headers", "cluster", "config"];
 
+/// Blocks of a backend whose values may be credentials.
+const SECRET_BACKEND_BLOCKS: [&str; 3] = ["query", "body", "env"];
+
 /// The longest text that is shown whole.
 const LONGEST: usize = 80;
 
 /// Describes a value for a message.
 pub(crate) fn describe(path: &Path, node: &Node) -> String {
     let secret = SECRET_BLOCKS.iter().any(|block| path.contains_key(block));
+    let of_backend =
+        path.contains_key("backend") && SECRET_BACKEND_BLOCKS.iter().any(|block| path.contains_key(block));
+    let secret = secret || of_backend;
     let secret = secret && *path != Path::of_keys("cluster.kind") || is_api_key(path, node);
     match &node.content {
         Content::Null => "nothing".to_owned(),

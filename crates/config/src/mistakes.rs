@@ -117,6 +117,10 @@ impl Mistakes {
         self.warnings.extend(other.warnings);
     }
 
+    pub(crate) fn count(&self) -> usize {
+        self.mistakes.len()
+    }
+
     pub(crate) fn warn(&mut self, warning: Mistake) {
         self.warnings.push(warning);
     }

@@ -103,8 +103,9 @@ impl Gateway {
             .into_iter()
             .map(|federation| member(federation, server.max_response_bytes, &mint))
             .collect::<Result<Vec<_>, _>>()?;
+        let own = OwnBindings::new(config.mcp.capabilities)?;
         let router = Router::new(RouterSettings {
-            own: OwnBindings::new(config.mcp.capabilities),
+            own,
             members,
             sessions: parts.sessions,
             fleet: Arc::clone(&parts.fleet),

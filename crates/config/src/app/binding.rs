@@ -1,7 +1,6 @@
 //! What the gateway offers from its own backends.
 
-use super::Mock;
-use serde_json::Value;
+use super::{Command, Http, JsonSchema, Mock};
 
 /// The `mcp.capabilities` block.
 #[derive(Debug, Clone, Default)]
@@ -26,9 +25,9 @@ pub struct Tool {
     /// What the tool does, for the model.
     pub description: Option<String>,
     /// The JSON Schema of the arguments; an object schema.
-    pub input_schema: Value,
+    pub input_schema: JsonSchema,
     /// The JSON Schema of the structured result.
-    pub output_schema: Option<Value>,
+    pub output_schema: Option<JsonSchema>,
     /// Hints about what a call does.
     pub annotations: ToolAnnotations,
     /// Who answers.
@@ -115,4 +114,8 @@ pub struct ResourceTemplate {
 pub enum Backend {
     /// `kind: mock`: the configuration itself.
     Mock(Mock),
+    /// `kind: http`: a web server.
+    Http(Box<Http>),
+    /// `kind: command`: a program.
+    Command(Box<Command>),
 }

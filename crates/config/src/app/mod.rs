@@ -7,11 +7,17 @@ mod address;
 mod admin;
 mod allowed;
 mod binding;
+mod command;
+mod expression;
 mod federation;
+mod http_backend;
+mod json_schema;
 mod logs;
 mod mock;
+mod network;
 mod plugin;
 mod server;
+mod template;
 
 pub use access::{Access, ApiKey};
 pub use address::BindAddress;
@@ -20,14 +26,20 @@ pub use allowed::{AllowedHosts, AllowedOrigins};
 pub use binding::{
     Backend, Capabilities, Prompt, PromptArgument, Resource, ResourceTemplate, Tool, ToolAnnotations,
 };
+pub use command::Command;
+pub use expression::ResultExpression;
 pub use federation::{
     ClientIdentity, Federation, Import, NameFilter, Naming, Retry, SessionMode, Tls, Upstream,
     UpstreamProtocol,
 };
+pub use http_backend::{BodyEscape, Http, HttpBody, JsonTemplate, StatusCodes, UrlTemplate};
+pub use json_schema::JsonSchema;
 pub use logs::{LogFormat, LogLevel, Logs};
 pub use mock::{Ask, Mock, MockContent};
+pub use network::is_public;
 pub use plugin::PluginEntry;
 pub use server::{Server, Transport};
+pub use template::{ArgumentPath, Part, Template};
 
 use serde_json::{Map, Value};
 

@@ -1,5 +1,7 @@
 //! The `mcp.capabilities` block as it is written.
 
+use super::command::RawCommand;
+use super::http_backend::RawHttp;
 use super::mock::RawMock;
 use super::tagged::{self, Variant};
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
@@ -136,6 +138,8 @@ pub(crate) struct RawResourceTemplate {
 #[serde(tag = "kind", rename_all = "snake_case")]
 pub(crate) enum RawBackend {
     Mock(RawMock),
+    Http(Box<RawHttp>),
+    Command(RawCommand),
 }
 
 impl JsonSchema for RawBackend {
@@ -146,11 +150,21 @@ impl JsonSchema for RawBackend {
     fn json_schema(generator: &mut SchemaGenerator) -> Schema {
         tagged::schema(
             "kind",
-            "Who answers: `mock` (the configuration itself). Required.",
-            vec![Variant {
-                name: "mock",
-                schema: RawMock::json_schema(generator),
-            }],
+            "Who answers: `mock` (the configuration itself), `http` (a web server) or `command` (a program). Required.",
+            vec![
+                Variant {
+                    name: "mock",
+                    schema: RawMock::json_schema(generator),
+                },
+                Variant {
+                    name: "http",
+                    schema: RawHttp::json_schema(generator),
+                },
+                Variant {
+                    name: "command",
+                    schema: RawCommand::json_schema(generator),
+                },
+            ],
         )
     }
 }

@@ -4,8 +4,10 @@
 
 pub(crate) mod access;
 pub(crate) mod binding;
+pub(crate) mod command;
 pub(crate) mod federation;
 pub(crate) mod gateway;
+pub(crate) mod http_backend;
 pub(crate) mod mock;
 pub(crate) mod plugins;
 pub(crate) mod tagged;

@@ -1,19 +1,14 @@
 //! The rules of `mcp.capabilities`.
 
-use super::{Checker, json_schema, uri_template};
-use crate::app::{
-    Ask, Backend, Capabilities, Mock, MockContent, Prompt, PromptArgument, Resource, ResourceTemplate, Tool,
-    ToolAnnotations,
-};
+use super::templates::Scope;
+use super::{Checker, backends, json_schema, uri_template};
+use crate::app::{Capabilities, Prompt, PromptArgument, Resource, ResourceTemplate, Tool, ToolAnnotations};
 use crate::path::Path;
 use crate::raw::binding::{
-    ObjectSchema, RawBackend, RawCapabilities, RawPrompt, RawPromptArgument, RawResource,
-    RawResourceTemplate, RawTool,
+    ObjectSchema, RawCapabilities, RawPrompt, RawPromptArgument, RawResource, RawResourceTemplate, RawTool,
 };
-use crate::raw::mock::{RawContent, RawMock};
-use serde_json::{Value, json};
+use serde_json::{Map, Value};
 use std::collections::HashMap;
-use std::time::Duration;
 use url::Url;
 
 pub(super) fn validate(raw: RawCapabilities, checker: &mut Checker<'_>) -> Capabilities {
@@ -51,52 +46,71 @@ fn places<'r, R>(
         .map(move |(index, raw)| (path.index(index).key(key), name(raw).as_str()))
 }
 
-fn each<R, T>(list: Vec<R>, path: &Path, mut turn: impl FnMut(R, &Path) -> T) -> Vec<T> {
+fn each<R, T>(list: Vec<R>, path: &Path, mut turn: impl FnMut(R, &Path) -> Option<T>) -> Vec<T> {
     list.into_iter()
         .enumerate()
-        .map(|(index, raw)| turn(raw, &path.index(index)))
+        .filter_map(|(index, raw)| turn(raw, &path.index(index)))
         .collect()
 }
 
-fn tool(raw: RawTool, path: &Path, checker: &mut Checker<'_>) -> Tool {
+fn tool(raw: RawTool, path: &Path, checker: &mut Checker<'_>) -> Option<Tool> {
     let mut schema = |schema: Option<ObjectSchema>, key: &str| {
         let schema = Value::Object(schema?.0);
-        json_schema::check(&schema, &path.key(key), checker);
-        Some(schema)
+        Some(json_schema::compile(schema, &path.key(key), checker))
     };
-    let input_schema =
-        schema(raw.input_schema, "input_schema").unwrap_or_else(|| json!({ "type": "object" }));
     let output_schema = schema(raw.output_schema, "output_schema");
-    let RawBackend::Mock(raw_mock) = raw.backend;
-    Tool {
+    let is_given = raw.input_schema.is_some();
+    let any = || ObjectSchema(Map::from_iter([("type".to_owned(), Value::from("object"))]));
+    let input_schema = schema(Some(raw.input_schema.unwrap_or_else(any)), "input_schema").flatten();
+    let scope = Scope {
+        binding: "tool",
+        names: input_schema
+            .as_ref()
+            .filter(|_| is_given)
+            .and_then(|schema| schema.document().get("properties")?.as_object())
+            .map(|properties| properties.keys().cloned().collect()),
+        is_closed: false,
+    };
+    let backend = backends::validate(raw.backend, &scope, &path.key("backend"), checker);
+    Some(Tool {
         name: raw.name,
         title: raw.title,
         description: raw.description,
-        input_schema,
-        output_schema,
+        input_schema: input_schema?,
+        output_schema: output_schema.map_or(Some(None), |schema| schema.map(Some))?,
         annotations: ToolAnnotations {
             read_only: raw.annotations.read_only_hint,
             idempotent: raw.annotations.idempotent_hint,
             destructive: raw.annotations.destructive_hint,
             open_world: raw.annotations.open_world_hint,
         },
-        backend: Backend::Mock(mock(raw_mock, &path.key("backend"), checker)),
-    }
+        backend: backend?,
+    })
 }
 
-fn prompt(raw: RawPrompt, path: &Path, checker: &mut Checker<'_>) -> Prompt {
+fn prompt(raw: RawPrompt, path: &Path, checker: &mut Checker<'_>) -> Option<Prompt> {
     let arguments = path.key("arguments");
     checker.unique(
         "argument name",
         places(&raw.arguments, &arguments, "name", |argument| &argument.name),
     );
-    Prompt {
+    let scope = Scope {
+        binding: "prompt",
+        names: Some(
+            raw.arguments
+                .iter()
+                .map(|argument| argument.name.clone())
+                .collect(),
+        ),
+        is_closed: true,
+    };
+    Some(Prompt {
         name: raw.name,
         title: raw.title,
         description: raw.description,
         arguments: raw.arguments.into_iter().map(argument).collect(),
-        backend: text_backend(raw.backend, &path.key("backend"), checker),
-    }
+        backend: backends::validate_text(raw.backend, &scope, &path.key("backend"), checker)?,
+    })
 }
 
 fn argument(raw: RawPromptArgument) -> PromptArgument {
@@ -122,7 +136,9 @@ fn resources(list: Vec<RawResource>, path: &Path, checker: &mut Checker<'_>) -> 
                 "an absolute URI, as in `demo://greeting`",
             );
         }
-        let resource = resource(raw, &path, checker);
+        let Some(resource) = resource(raw, &path, checker) else {
+            continue;
+        };
         if let Some(first) = known.get(&resource.uri) {
             let message = format!(
                 "the resource is never read: the same URI stands at {}",
@@ -137,18 +153,23 @@ fn resources(list: Vec<RawResource>, path: &Path, checker: &mut Checker<'_>) -> 
     resources
 }
 
-fn resource(raw: RawResource, path: &Path, checker: &mut Checker<'_>) -> Resource {
-    Resource {
+fn resource(raw: RawResource, path: &Path, checker: &mut Checker<'_>) -> Option<Resource> {
+    let scope = Scope {
+        binding: "resource",
+        names: Some(Vec::new()),
+        is_closed: true,
+    };
+    Some(Resource {
         name: raw.name.unwrap_or_else(|| raw.uri.clone()),
         uri: raw.uri,
         title: raw.title,
         description: raw.description,
         mime_type: raw.mime_type,
-        backend: text_backend(raw.backend, &path.key("backend"), checker),
-    }
+        backend: backends::validate_text(raw.backend, &scope, &path.key("backend"), checker)?,
+    })
 }
 
-fn template(raw: RawResourceTemplate, path: &Path, checker: &mut Checker<'_>) -> ResourceTemplate {
+fn template(raw: RawResourceTemplate, path: &Path, checker: &mut Checker<'_>) -> Option<ResourceTemplate> {
     if let Err(reason) = uri_template::check(&raw.uri_template) {
         let message = format!("not a URI template: {reason}");
         checker.invalid(
@@ -157,60 +178,17 @@ fn template(raw: RawResourceTemplate, path: &Path, checker: &mut Checker<'_>) ->
             "a URI with variables, as in `notes://{id}`",
         );
     }
-    ResourceTemplate {
+    let scope = Scope {
+        binding: "resource template",
+        names: Some(uri_template::variables(&raw.uri_template)),
+        is_closed: true,
+    };
+    Some(ResourceTemplate {
         name: raw.name.unwrap_or_else(|| raw.uri_template.clone()),
         uri_template: raw.uri_template,
         title: raw.title,
         description: raw.description,
         mime_type: raw.mime_type,
-        backend: text_backend(raw.backend, &path.key("backend"), checker),
-    }
-}
-
-/// The backend of a binding whose answer is a text and cannot be a failure.
-fn text_backend(raw: RawBackend, path: &Path, checker: &mut Checker<'_>) -> Backend {
-    let RawBackend::Mock(raw) = raw;
-    if matches!(raw.content, RawContent::Blocks(_)) {
-        checker.invalid(
-            &path.key("content"),
-            "content blocks are for tools only",
-            "a text",
-        );
-    }
-    if raw.is_error {
-        checker.invalid(
-            &path.key("is_error"),
-            "only the answer of a tool can be a failure",
-            "`false`",
-        );
-    }
-    Backend::Mock(mock(raw, path, checker))
-}
-
-fn mock(raw: RawMock, path: &Path, checker: &mut Checker<'_>) -> Mock {
-    let ask = raw.ask.map(|raw| {
-        let schema = raw.schema.map_or_else(
-            || json!({ "type": "object", "properties": {} }),
-            |schema| Value::Object(schema.0),
-        );
-        let path = path.key("ask").key("schema");
-        json_schema::check(&schema, &path, checker);
-        json_schema::check_form(&schema, &path, checker);
-        Ask {
-            message: raw.message,
-            schema,
-        }
-    });
-    Mock {
-        content: match raw.content {
-            RawContent::Text(text) => MockContent::Text(text),
-            RawContent::Blocks(blocks) => {
-                MockContent::Blocks(blocks.into_iter().map(Value::Object).collect())
-            }
-        },
-        is_error: raw.is_error,
-        delay: Duration::from_millis(raw.delay_ms),
-        progress_steps: raw.progress_steps,
-        ask,
-    }
+        backend: backends::validate_text(raw.backend, &scope, &path.key("backend"), checker)?,
+    })
 }

@@ -1,6 +1,7 @@
 //! The rules of JSON Schemas that a configuration contains.
 
 use super::Checker;
+use crate::app::JsonSchema;
 use crate::path::{Path, Segment};
 use crate::shape::quoted;
 use jsonschema::ValidationError;
@@ -26,6 +27,26 @@ pub(super) fn check(schema: &Value, path: &Path, checker: &mut Checker<'_>) {
     }
     for error in jsonschema::draft202012::meta::validator().iter_errors(schema) {
         report(&error, path, checker);
+    }
+}
+
+/// Checks that a value is a JSON Schema and makes it ready for use.
+pub(super) fn compile(schema: Value, path: &Path, checker: &mut Checker<'_>) -> Option<JsonSchema> {
+    let known = checker.mistakes.count();
+    check(&schema, path, checker);
+    match JsonSchema::new(schema) {
+        Ok(schema) => Some(schema),
+        Err(reason) => {
+            // What is no schema at all was told above, with a better place.
+            if checker.mistakes.count() == known {
+                checker.invalid(
+                    path,
+                    format!("not a usable JSON Schema: {reason}"),
+                    "a schema that refers to nothing outside itself",
+                );
+            }
+            None
+        }
     }
 }
 

@@ -5,12 +5,18 @@
 
 mod access;
 mod admin;
+mod backends;
 mod bindings;
+mod command;
+mod expression;
 mod federations;
+mod http_backend;
 mod json_schema;
 mod plugins;
 mod server;
+mod templates;
 mod uri_template;
+mod url_template;
 
 use crate::app::{AppConfig, Cluster, Gateway, Governance, Logs, Mcp, Observability};
 use crate::found;
@@ -23,6 +29,7 @@ use crate::tree::Node;
 use serde_json::{Map, Value};
 use std::collections::HashMap;
 use std::path::PathBuf;
+use std::time::Duration;
 
 /// Validates what is left of a configuration; the result is complete only when nothing was wrong.
 pub(crate) fn apply(
@@ -35,6 +42,7 @@ pub(crate) fn apply(
         tree,
         origins,
         mistakes,
+        request_timeout: None,
     };
     // Keys that are wrong are reported as what they are; that clients need no identity would not be true.
     let identified = raw.governance.access.allow_anonymous || !raw.governance.access.api_keys.is_empty();
@@ -43,6 +51,7 @@ pub(crate) fn apply(
     let admin = admin::validate(&raw.gateway.admin, server.as_ref(), &mut checker);
     let cluster = cluster(raw.cluster);
     let plugins = plugins::validate(raw.plugins, &cluster, &mut checker);
+    checker.request_timeout = server.as_ref().map(|server| server.request_timeout);
     let capabilities = bindings::validate(raw.mcp.capabilities, &mut checker);
     let federations = federations::validate(raw.mcp.federations, &mut checker);
     let logs = Logs {
@@ -97,6 +106,8 @@ pub(crate) struct Checker<'c> {
     tree: &'c Node,
     origins: &'c [Origin],
     mistakes: &'c mut Mistakes,
+    /// How long a call may be silent, once that is known to be valid.
+    request_timeout: Option<Duration>,
 }
 
 impl Checker<'_> {
@@ -105,6 +116,21 @@ impl Checker<'_> {
         let mistake = self
             .at(DiagnosticCode::InvalidValue, path, message)
             .allowed(allowed);
+        self.mistakes.add(mistake);
+    }
+
+    /// Reports a name inside a text that stands for nothing.
+    fn unknown_name(
+        &mut self,
+        path: &Path,
+        message: impl Into<String>,
+        allowed: impl Into<String>,
+        hint: Option<String>,
+    ) {
+        let mistake = self
+            .at(DiagnosticCode::InvalidValue, path, message)
+            .allowed(allowed)
+            .hint(hint);
         self.mistakes.add(mistake);
     }
 

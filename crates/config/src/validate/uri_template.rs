@@ -29,6 +29,25 @@ pub(super) fn check(template: &str) -> Result<(), String> {
     Ok(())
 }
 
+/// The names of the variables in a template.
+pub(super) fn variables(template: &str) -> Vec<String> {
+    let expressions = template
+        .split('{')
+        .skip(1)
+        .filter_map(|after| after.split('}').next());
+    let variables = expressions.flat_map(|expression| expression.split(','));
+    variables
+        .map(|variable| {
+            let name = variable.trim_start_matches(['+', '#', '.', '/', ';', '?', '&']);
+            name.trim_end_matches('*')
+                .split(':')
+                .next()
+                .unwrap_or_default()
+                .to_owned()
+        })
+        .collect()
+}
+
 fn check_literal(literal: &str) -> Result<(), String> {
     let forbidden = |character: char| {
         character.is_whitespace() || character.is_control() || "\"'<>\\^`|}".contains(character)

@@ -128,7 +128,9 @@ fn expressions_of_requests_reach_the_backend_unchanged() {
         "mcp: {capabilities: {tools: [{name: a, backend: {kind: mock, content: '${arguments.x} ${env.Y}'}}]}}",
         &[("Y", "y")],
     );
-    let Backend::Mock(mock) = &config.mcp.capabilities.tools[0].backend;
+    let Backend::Mock(mock) = &config.mcp.capabilities.tools[0].backend else {
+        panic!("not a mock");
+    };
     assert_eq!(mock.content, MockContent::Text("${arguments.x} y".to_owned()));
 }
 

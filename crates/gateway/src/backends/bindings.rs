@@ -1,89 +1,82 @@
 //! The gateway's own tools, prompts, resources and resource templates.
 
-use mcpg_config::app::{Backend, Capabilities, Prompt, Resource, ResourceTemplate, Tool};
+use mcpg_config::app::{Backend, Capabilities};
 use mcpg_mcp::error::ErrorObject;
 use mcpg_mcp::uri_template::UriTemplate;
-use serde::Serialize;
-use serde_json::value::{RawValue, to_raw_value};
-use serde_json::{Map, Value, json};
+use serde_json::value::RawValue;
+use serde_json::{Map, Value};
 
+use super::arguments::Arguments;
+use super::command::CommandBackends;
+use super::http::HttpBackends;
+use super::listed::{Listed, Lists};
 use super::mock;
+use super::reply::{self, About, BackendError, Reply};
+use crate::boot_error::BootError;
 use crate::exchange::{Caller, Outcome};
 use crate::router::Kind;
-
-/// A thing as clients see it in a list.
-#[derive(Debug)]
-pub(crate) struct Listed {
-    /// Its name, URI or URI template.
-    pub(crate) identity: String,
-    /// The list item.
-    pub(crate) raw: Box<RawValue>,
-}
 
 /// Everything that `mcp.capabilities` defines, with its backends.
 #[derive(Debug)]
 pub(crate) struct OwnBindings {
     capabilities: Capabilities,
     templates: Vec<UriTemplate>,
-    tools: Vec<Listed>,
-    prompts: Vec<Listed>,
-    resources: Vec<Listed>,
-    resource_templates: Vec<Listed>,
+    lists: Lists,
+    http: HttpBackends,
+    command: CommandBackends,
 }
 
 impl OwnBindings {
     /// Prepares the bindings of a validated configuration.
-    pub(crate) fn new(capabilities: Capabilities) -> Self {
-        let listed = |identity: &str, item: Value| Listed {
-            identity: identity.to_owned(),
-            raw: raw(&item),
-        };
-        Self {
-            tools: capabilities
-                .tools
-                .iter()
-                .map(|tool| listed(&tool.name, tool_item(tool)))
-                .collect(),
-            prompts: capabilities
-                .prompts
-                .iter()
-                .map(|prompt| listed(&prompt.name, prompt_item(prompt)))
-                .collect(),
-            resources: capabilities
-                .resources
-                .iter()
-                .map(|resource| listed(&resource.uri, resource_item(resource)))
-                .collect(),
-            resource_templates: capabilities
-                .resource_templates
-                .iter()
-                .map(|template| listed(&template.uri_template, template_item(template)))
-                .collect(),
+    ///
+    /// # Errors
+    /// What this machine lacks for them.
+    pub(crate) fn new(capabilities: Capabilities) -> Result<Self, BootError> {
+        Ok(Self {
+            lists: Lists::new(&capabilities),
+            http: HttpBackends::new(&capabilities)?,
+            command: CommandBackends::new(),
             templates: capabilities
                 .resource_templates
                 .iter()
                 .filter_map(|template| UriTemplate::parse(&template.uri_template).ok())
                 .collect(),
             capabilities,
-        }
+        })
     }
 
     /// The list items of one kind, in file order.
     pub(crate) fn listed(&self, kind: Kind) -> &[Listed] {
-        match kind {
-            Kind::Tools => &self.tools,
-            Kind::Prompts => &self.prompts,
-            Kind::Resources => &self.resources,
-            Kind::ResourceTemplates => &self.resource_templates,
-        }
+        self.lists.of(kind)
     }
 
-    /// Executes a tool.
+    /// Executes a tool. Arguments that do not fit its schema are a failure of the call and not of the protocol, so that
+    /// the model learns what is wrong with them.
     pub(crate) async fn call_tool(&self, at: usize, params: &RawValue, caller: &Caller) -> Outcome {
         let tool = &self.capabilities.tools[at];
         let params = Params::read(params)?;
-        let Backend::Mock(mock) = &tool.backend;
-        mock::call_tool(mock, &params, caller).await
+        let arguments = Value::Object(params.arguments);
+        if let Err(violations) = tool.input_schema.check(&arguments) {
+            let why = reply::listed(
+                "the arguments do not fit the input schema of the tool",
+                &violations,
+            );
+            return reply::failed(&why, caller);
+        }
+        let params = Params {
+            arguments: match arguments {
+                Value::Object(arguments) => arguments,
+                _ => Map::new(),
+            },
+            ..params
+        };
+        match &tool.backend {
+            Backend::Mock(mock) => mock::call_tool(mock, &params, caller).await,
+            backend => {
+                let replied = self.ask(backend, &params.arguments).await;
+                reply::tool(replied, tool.output_schema.as_ref(), caller)
+            }
+        }
     }
 
     /// Gets a prompt.
@@ -96,20 +89,25 @@ impl OwnBindings {
                 return Err(ErrorObject::invalid_params(why).into());
             }
         }
-        let Backend::Mock(mock) = &prompt.backend;
-        mock::get_prompt(mock, prompt.description.as_deref(), &params, caller).await
+        let description = prompt.description.as_deref();
+        match &prompt.backend {
+            Backend::Mock(mock) => mock::get_prompt(mock, description, &params, caller).await,
+            backend => {
+                let replied = self.ask(backend, &params.arguments).await;
+                reply::prompt(replied, description, caller)
+            }
+        }
     }
 
     /// Reads a resource.
     pub(crate) async fn read_resource(&self, at: usize, params: &RawValue, caller: &Caller) -> Outcome {
         let resource = &self.capabilities.resources[at];
-        let params = Params::read(params)?;
-        let Backend::Mock(mock) = &resource.backend;
-        let content = mock::Content {
+        let about = About {
             uri: &resource.uri,
             mime_type: resource.mime_type.as_deref(),
         };
-        mock::read_resource(mock, &content, &params, caller).await
+        let params = Params::read(params)?;
+        self.read(&resource.backend, &about, &params, caller).await
     }
 
     /// Reads what a template names: the variables of the URI are the arguments.
@@ -131,12 +129,31 @@ impl OwnBindings {
             .into_iter()
             .map(|(name, value)| (name, Value::from(value)))
             .collect();
-        let Backend::Mock(mock) = &template.backend;
-        let content = mock::Content {
+        let about = About {
             uri,
             mime_type: template.mime_type.as_deref(),
         };
-        mock::read_resource(mock, &content, &params, caller).await
+        self.read(&template.backend, &about, &params, caller).await
+    }
+
+    async fn read(&self, backend: &Backend, about: &About<'_>, params: &Params, caller: &Caller) -> Outcome {
+        match backend {
+            Backend::Mock(mock) => mock::read_resource(mock, about, params, caller).await,
+            backend => {
+                // What a client sends beside the URI is no argument.
+                let replied = self.ask(backend, &params.arguments).await;
+                reply::resource(replied, about, caller)
+            }
+        }
+    }
+
+    /// Executes a backend that is a program or a server. Boxed: what it needs must not make every call's future larger.
+    async fn ask(&self, backend: &Backend, arguments: &Arguments) -> Result<Reply, BackendError> {
+        match backend {
+            Backend::Http(http) => Box::pin(self.http.call(http, arguments)).await,
+            Backend::Command(command) => Box::pin(self.command.call(command, arguments)).await,
+            Backend::Mock(_) => Err(BackendError::Failed("a mock is answered by itself".to_owned())),
+        }
     }
 }
 
@@ -155,80 +172,4 @@ impl Params {
     fn read(params: &RawValue) -> Result<Self, ErrorObject> {
         serde_json::from_str(params.get()).map_err(ErrorObject::invalid_params)
     }
-}
-
-fn tool_item(tool: &Tool) -> Value {
-    let mut item = object(json!({ "name": tool.name }));
-    put(&mut item, "title", tool.title.as_ref());
-    put(&mut item, "description", tool.description.as_ref());
-    put(&mut item, "inputSchema", Some(&tool.input_schema));
-    put(&mut item, "outputSchema", tool.output_schema.as_ref());
-    let mut hints = Map::new();
-    put(&mut hints, "readOnlyHint", tool.annotations.read_only.as_ref());
-    put(&mut hints, "idempotentHint", tool.annotations.idempotent.as_ref());
-    put(
-        &mut hints,
-        "destructiveHint",
-        tool.annotations.destructive.as_ref(),
-    );
-    put(&mut hints, "openWorldHint", tool.annotations.open_world.as_ref());
-    if !hints.is_empty() {
-        item.insert("annotations".to_owned(), Value::Object(hints));
-    }
-    Value::Object(item)
-}
-
-fn prompt_item(prompt: &Prompt) -> Value {
-    let mut item = object(json!({ "name": prompt.name }));
-    put(&mut item, "title", prompt.title.as_ref());
-    put(&mut item, "description", prompt.description.as_ref());
-    let arguments: Vec<Value> = prompt
-        .arguments
-        .iter()
-        .map(|argument| {
-            let mut entry = object(json!({ "name": argument.name }));
-            put(&mut entry, "title", argument.title.as_ref());
-            put(&mut entry, "description", argument.description.as_ref());
-            entry.insert("required".to_owned(), Value::Bool(argument.required));
-            Value::Object(entry)
-        })
-        .collect();
-    if !arguments.is_empty() {
-        item.insert("arguments".to_owned(), Value::Array(arguments));
-    }
-    Value::Object(item)
-}
-
-fn resource_item(resource: &Resource) -> Value {
-    let mut item = object(json!({ "uri": resource.uri, "name": resource.name }));
-    put(&mut item, "title", resource.title.as_ref());
-    put(&mut item, "description", resource.description.as_ref());
-    put(&mut item, "mimeType", resource.mime_type.as_ref());
-    Value::Object(item)
-}
-
-fn template_item(template: &ResourceTemplate) -> Value {
-    let mut item = object(json!({ "uriTemplate": template.uri_template, "name": template.name }));
-    put(&mut item, "title", template.title.as_ref());
-    put(&mut item, "description", template.description.as_ref());
-    put(&mut item, "mimeType", template.mime_type.as_ref());
-    Value::Object(item)
-}
-
-fn object(value: Value) -> Map<String, Value> {
-    match value {
-        Value::Object(map) => map,
-        _ => Map::new(),
-    }
-}
-
-/// Adds a member only when it is there: an absent optional field is never `null`.
-fn put<T: Serialize>(item: &mut Map<String, Value>, name: &str, value: Option<&T>) {
-    if let Some(value) = value {
-        item.insert(name.to_owned(), json!(value));
-    }
-}
-
-fn raw(value: &Value) -> Box<RawValue> {
-    to_raw_value(value).expect("a JSON value is always written as JSON")
 }

@@ -9,17 +9,12 @@ use serde_json::value::{RawValue, to_raw_value};
 use serde_json::{Map, Value, json};
 
 use super::bindings::Params;
+use super::reply::{self, About, Reply};
 use super::template::{fill, fill_value};
 use crate::exchange::{CallError, Caller, Outcome};
 
 /// The key under which the answer to a mock's question comes back in the modern era.
 const ASKED: &str = "ask";
-
-/// What a resource result says of its content.
-pub(super) struct Content<'a> {
-    pub(super) uri: &'a str,
-    pub(super) mime_type: Option<&'a str>,
-}
 
 /// How asking the user went.
 enum Asked {
@@ -35,14 +30,7 @@ pub(super) async fn call_tool(mock: &Mock, params: &Params, caller: &Caller) -> 
     let arguments = match prepare(mock, params, caller).await? {
         Asked::Answered(arguments) => arguments,
         Asked::Input(result) => return Ok(result),
-        Asked::Refused(why) => {
-            let content = json!([{ "type": "text", "text": why }]);
-            let result = Map::from_iter([
-                ("content".to_owned(), content),
-                ("isError".to_owned(), Value::Bool(true)),
-            ]);
-            return finish(caller, result);
-        }
+        Asked::Refused(why) => return reply::failed(why, caller),
     };
     let content = match &mock.content {
         MockContent::Text(text) => json!([{ "type": "text", "text": fill(text, &arguments) }]),
@@ -53,7 +41,7 @@ pub(super) async fn call_tool(mock: &Mock, params: &Params, caller: &Caller) -> 
     if mock.is_error {
         result.insert("isError".to_owned(), Value::Bool(true));
     }
-    finish(caller, result)
+    reply::finish(caller, result)
 }
 
 pub(super) async fn get_prompt(
@@ -67,21 +55,13 @@ pub(super) async fn get_prompt(
         Asked::Input(result) => return Ok(result),
         Asked::Refused(why) => return Err(ErrorObject::internal(why).into()),
     };
-    let message = json!({
-        "role": "user",
-        "content": { "type": "text", "text": fill(text_of(mock), &arguments) },
-    });
-    let mut result = Map::new();
-    if let Some(description) = description {
-        result.insert("description".to_owned(), Value::from(description));
-    }
-    result.insert("messages".to_owned(), Value::Array(vec![message]));
-    finish(caller, result)
+    let text = fill(text_of(mock), &arguments);
+    reply::prompt(Ok(Reply::from_value(Value::from(text))), description, caller)
 }
 
 pub(super) async fn read_resource(
     mock: &Mock,
-    content: &Content<'_>,
+    content: &About<'_>,
     params: &Params,
     caller: &Caller,
 ) -> Outcome {
@@ -90,19 +70,8 @@ pub(super) async fn read_resource(
         Asked::Input(result) => return Ok(result),
         Asked::Refused(why) => return Err(ErrorObject::internal(why).into()),
     };
-    let mut item = Map::new();
-    item.insert("uri".to_owned(), Value::from(content.uri));
-    if let Some(mime_type) = content.mime_type {
-        item.insert("mimeType".to_owned(), Value::from(mime_type));
-    }
-    item.insert("text".to_owned(), Value::from(fill(text_of(mock), &arguments)));
-    let mut result = Map::new();
-    result.insert("contents".to_owned(), Value::Array(vec![Value::Object(item)]));
-    if caller.version.era() == Era::Modern {
-        result.insert("ttlMs".to_owned(), Value::from(0));
-        result.insert("cacheScope".to_owned(), Value::from("private"));
-    }
-    finish(caller, result)
+    let text = fill(text_of(mock), &arguments);
+    reply::resource(Ok(Reply::from_value(Value::from(text))), content, caller)
 }
 
 fn text_of(mock: &Mock) -> &str {
@@ -111,13 +80,6 @@ fn text_of(mock: &Mock) -> &str {
         // The configuration allows blocks for tools only.
         MockContent::Blocks(_) => "",
     }
-}
-
-fn finish(caller: &Caller, mut result: Map<String, Value>) -> Outcome {
-    if caller.version.era() == Era::Modern {
-        result.insert("resultType".to_owned(), Value::from("complete"));
-    }
-    raw(&Value::Object(result))
 }
 
 /// Asks where the mock asks, then takes its time and tells of its progress.

@@ -77,7 +77,8 @@ fn merge(federations: &[Federation], states: &[State]) -> (Catalogue, Vec<Collis
         .zip(states)
         .map(|(federation, state)| Member { federation, state })
         .collect();
-    build(&OwnBindings::new(Capabilities::default()), &members, &cursors())
+    let own = OwnBindings::new(Capabilities::default()).unwrap();
+    build(&own, &members, &cursors())
 }
 
 fn tools(catalogue: &Catalogue) -> Vec<String> {

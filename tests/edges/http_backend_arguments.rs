@@ -1,0 +1,1 @@
+//! What a caller sends stays in its place of the request.
