@@ -152,7 +152,7 @@ fn remedy(node: &Node, shape: &Shape<'_>) -> Option<String> {
             Some(format!("did you mean `{close}`?"))
         }
         Content::Number(_) | Content::Bool(_)
-            if shape.allows_type("string") && shape.choices().is_empty() =>
+            if shape.allows_type("string") && !shape.allows_type("integer") && shape.choices().is_empty() =>
         {
             Some("put the value in quotes".to_owned())
         }

@@ -62,7 +62,14 @@ pub(crate) fn without_user(text: &str) -> String {
 }
 
 fn shorten(text: &str) -> String {
-    let line = text.replace('\n', "\\n");
+    // Control characters would be invisible, or worse, in a terminal.
+    let line: String = text
+        .chars()
+        .map(|character| match character.is_control() {
+            true => character.escape_default().to_string(),
+            false => character.to_string(),
+        })
+        .collect();
     if line.chars().count() <= LONGEST {
         return line;
     }

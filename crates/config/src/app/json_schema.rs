@@ -1,6 +1,7 @@
 //! JSON Schemas of arguments and results.
 
 use jsonschema::Validator;
+use jsonschema::error::ValidationErrorKind;
 use serde_json::Value;
 use std::fmt;
 
@@ -22,7 +23,10 @@ impl JsonSchema {
     /// # Errors
     /// A sentence that says what is wrong with it.
     pub(crate) fn new(document: Value) -> Result<Self, String> {
-        let validator = jsonschema::validator_for(&document).map_err(|error| error.masked().to_string())?;
+        let validator = jsonschema::validator_for(&document).map_err(|error| match error.kind() {
+            ValidationErrorKind::Referencing(_) => "a `$ref` in it leads nowhere".to_owned(),
+            _ => error.masked().to_string(),
+        })?;
         Ok(Self { document, validator })
     }
 

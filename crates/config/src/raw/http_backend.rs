@@ -29,7 +29,6 @@ pub(crate) struct RawHttp {
     pub(crate) timeout_ms: u64,
     /// The status codes that are no failure: numbers and ranges, as in `[200..=299, 404]`. Default: [200..=299].
     #[serde(default = "expected_status_codes")]
-    #[schemars(length(min = 1))]
     pub(crate) expected_status_codes: Vec<RawStatusCodes>,
     /// A CEL expression over `status`, `headers`, `json` and `text` that gives the result. Default: the body of the answer.
     #[schemars(length(min = 1, max = 4096))]
@@ -92,7 +91,7 @@ impl JsonSchema for RawStatusCodes {
             "type": ["integer", "string"],
             "minimum": 100,
             "maximum": 599,
-            "pattern": r"^[1-5][0-9][0-9]\.\.=[1-5][0-9][0-9]$",
+            "pattern": r"^[1-5]\d\d\.\.=[1-5]\d\d$",
         })
     }
 }

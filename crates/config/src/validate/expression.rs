@@ -1,10 +1,11 @@
 //! The rules of CEL expressions.
 
 use super::Checker;
+use super::expression_names::UnknownNames;
 use crate::app::ResultExpression;
 use crate::path::Path;
 use crate::shape::quoted;
-use cel::{Context, ParseErrors};
+use cel::ParseErrors;
 use std::sync::Arc;
 
 /// Parses an expression and checks the names in it.
@@ -21,13 +22,9 @@ pub(super) fn validate(text: &str, path: &Path, checker: &mut Checker<'_>) -> Op
             return None;
         }
     };
-    let references = program.references();
-    let mut variables = references.variables();
-    variables.retain(|name| !ResultExpression::VARIABLES.contains(name));
-    // What the parser makes of macros has names that nobody can write.
-    variables.retain(|name| !name.starts_with(['@', '_']));
-    variables.sort_unstable();
-    for name in &variables {
+    let functions = Arc::new(functions);
+    let unknown = UnknownNames::find(program.expression(), &ResultExpression::VARIABLES, &functions);
+    for name in &unknown.variables {
         checker.unknown_name(
             path,
             format!("the expression uses the unknown variable `{name}`"),
@@ -35,11 +32,7 @@ pub(super) fn validate(text: &str, path: &Path, checker: &mut Checker<'_>) -> Op
             None,
         );
     }
-    let mut unknown = references.functions();
-    let functions = Arc::new(functions);
-    unknown.retain(|name| is_word(name) && !is_known(&functions, name));
-    unknown.sort_unstable();
-    for name in &unknown {
+    for name in &unknown.functions {
         checker.unknown_name(
             path,
             format!("the expression calls the unknown function `{name}`"),
@@ -47,22 +40,17 @@ pub(super) fn validate(text: &str, path: &Path, checker: &mut Checker<'_>) -> Op
             None,
         );
     }
-    (variables.is_empty() && unknown.is_empty()).then(|| ResultExpression::new(program))
-}
-
-/// Operators are functions too, but with names that are no words.
-fn is_word(name: &str) -> bool {
-    name.starts_with(|first: char| first.is_ascii_alphabetic())
-}
-
-/// Only a function that is declared already cannot be added.
-fn is_known(functions: &Arc<cel::Env>, name: &str) -> bool {
-    let mut context = Context::with_env(Arc::clone(functions));
-    context.add_function(name, || true).is_err()
+    let is_known = unknown.variables.is_empty() && unknown.functions.is_empty();
+    is_known.then(|| ResultExpression::new(program))
 }
 
 fn reason(errors: &ParseErrors) -> String {
-    let Some(first) = errors.errors.first() else {
+    // Where the syntax is wrong, what follows from that is of no interest.
+    let of_syntax = errors
+        .errors
+        .iter()
+        .find(|error| error.msg.starts_with("Syntax error"));
+    let Some(first) = of_syntax.or(errors.errors.first()) else {
         return "not an expression".to_owned();
     };
     let (line, column) = first.pos;

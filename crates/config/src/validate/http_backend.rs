@@ -216,6 +216,13 @@ fn json_body(value: Value, scope: &Scope, path: &Path, checker: &mut Checker<'_>
 
 fn status_codes(raw: &[RawStatusCodes], path: &Path, checker: &mut Checker<'_>) -> StatusCodes {
     let mut codes = Vec::with_capacity(raw.len());
+    if raw.is_empty() {
+        checker.invalid(
+            path,
+            "every answer would be a failure",
+            "at least one status code or range, as in `[200..=299, 404]`",
+        );
+    }
     for (index, raw) in raw.iter().enumerate() {
         match range(raw) {
             Some(range) if !range.is_empty() => codes.push(range),

@@ -9,6 +9,7 @@ mod backends;
 mod bindings;
 mod command;
 mod expression;
+mod expression_names;
 mod federations;
 mod http_backend;
 mod json_schema;

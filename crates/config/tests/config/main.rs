@@ -3,6 +3,7 @@
 #![forbid(unsafe_code)]
 #![allow(clippy::unwrap_used)]
 
+mod backends;
 mod examples;
 mod golden;
 mod hostile;
