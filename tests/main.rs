@@ -6,4 +6,5 @@ mod edges;
 mod fleet;
 mod layering;
 mod road;
+mod schemas;
 mod support;

@@ -1,6 +1,11 @@
 //! What makes the gateway usable by an operator: identities, backends, processes, and what it tells of itself.
 
 mod access;
+mod config_check;
+mod config_check_json;
+mod config_check_plugins;
+mod config_check_variables;
+mod config_init;
 mod draining;
 mod health;
 mod http_backend;

@@ -2,6 +2,7 @@
 
 use crate::found;
 use crate::mistakes::{Mistake, Mistakes, position_of_key, position_of_value};
+use crate::parse::has_leading_zero;
 use crate::path::{Path, Segment};
 use crate::report::DiagnosticCode;
 use crate::shape::{Shape, quoted};
@@ -144,6 +145,9 @@ fn remedy(node: &Node, shape: &Shape<'_>) -> Option<String> {
             "no" | "off" | "n" | "false" => Some("write `false`".to_owned()),
             _ => None,
         },
+        Content::Text(text) if shape.allows_type("integer") && has_leading_zero(text) => {
+            Some("leave out the leading zero".to_owned())
+        }
         Content::Text(text) if shape.allows_type("integer") && text.parse::<i64>().is_ok() => {
             Some("leave out the quotes".to_owned())
         }

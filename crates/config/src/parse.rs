@@ -316,7 +316,7 @@ impl Builder<'_> {
 }
 
 /// Tells whether a number would be another one to a reader of YAML 1.1, where `012` is ten.
-fn has_leading_zero(written: &str) -> bool {
+pub(crate) fn has_leading_zero(written: &str) -> bool {
     let digits = written.trim_start_matches(['+', '-']);
     digits.len() > 1
         && digits.starts_with('0')

@@ -71,16 +71,10 @@ impl Places {
             let Some(around) = shape else { break };
             here = here.with(segment.clone());
             shape = around.child(segment, tree.get(&here));
-            if let (None, Segment::Key(key), false) = (&shape, segment, around.is_open()) {
-                let known = around.keys();
-                mistake.code = DiagnosticCode::UnknownKey;
-                mistake.found = Some(format!("`{key}`"));
-                mistake.allowed = Some(quoted(&known));
-                // The plugin may have said it already.
-                let close =
-                    suggest::closest(key, &known).filter(|_| !mistake.message.contains("did you mean"));
-                mistake.hint = close.map(|close| format!("did you mean `{close}`?"));
-                return mistake;
+            if let Segment::Key(key) = segment
+                && !around.keys().contains(&key.as_str())
+            {
+                return unknown_key(mistake, key, &around);
             }
         }
         let found = tree.get(&path).map(|node| found::describe(&path, node));
@@ -105,6 +99,21 @@ impl Places {
         let (mut placed, _) = mistakes.into_diagnostics(origins);
         placed.remove(0)
     }
+}
+
+/// Says of a key that the schema does not name which one was probably meant.
+fn unknown_key(mut mistake: Diagnostic, key: &str, around: &Shape<'_>) -> Diagnostic {
+    let known = around.keys();
+    // The plugin may have said it already.
+    let close = suggest::closest(key, &known).filter(|_| !mistake.message.contains("did you mean"));
+    mistake.hint = close.map(|close| format!("did you mean `{close}`?"));
+    mistake.found = Some(format!("`{key}`"));
+    if !around.is_open() {
+        mistake.code = DiagnosticCode::UnknownKey;
+        "unknown key".clone_into(&mut mistake.message);
+        mistake.allowed = Some(quoted(&known));
+    }
+    mistake
 }
 
 /// Shows nothing of what it knows: values may be secrets.
@@ -147,6 +156,61 @@ mod tests {
         }
         let resolved = places.resolve("cluster", "/a", "b/c.pem");
         assert_eq!(resolved, std::path::Path::new("conf/b/c.pem"));
+    }
+
+    #[test]
+    fn a_schema_says_more_about_a_mistake_and_never_what_a_value_is() {
+        let source = Source::Text {
+            label: "a.yaml".to_owned(),
+            text: "cluster: {kind: own, passwrod: s3cret, ttl: s3cret, tls: {ca_crt: a}}\n\
+                   plugins: [{id: dev.mcpg.cluster.own, source: {path: a.so}}]"
+                .to_owned(),
+            folder: "".into(),
+        };
+        let places = load(&[source], &Environment::empty())
+            .expect("it is right")
+            .places;
+        let schema = serde_json::json!({
+            "type": "object", "additionalProperties": false,
+            "properties": {
+                "password": {"type": "string"}, "ttl": {"type": "integer", "minimum": 1},
+                "tls": {"type": "object", "properties": {"ca_cert": {"type": "string"}}},
+            },
+        });
+        let explained = |pointer, message| {
+            let mistake = places.explained_mistake("cluster", pointer, message, &schema);
+            assert!(!mistake.to_string().contains("s3cret"), "{mistake}");
+            mistake.to_string().replace("a.yaml:1:", "")
+        };
+        for (pointer, message, expected) in [
+            (
+                "/passwrod",
+                "no such key",
+                "22: cluster.passwrod: unknown key\n  found:   `passwrod`\n  allowed: `password`, `ttl`, `tls`\n  hint:    did you mean `password`?",
+            ),
+            (
+                "/password",
+                "missing",
+                "1: cluster.password: missing\n  found:   nothing\n  allowed: a text",
+            ),
+            (
+                "/ttl",
+                "too soon",
+                "40: cluster.ttl: too soon\n  found:   a value that is not shown here\n  allowed: a whole number, at least 1",
+            ),
+            (
+                "/tls/ca_crt",
+                "not known",
+                "59: cluster.tls.ca_crt: not known\n  found:   `ca_crt`\n  hint:    did you mean `ca_cert`?",
+            ),
+            (
+                "/tls/ca_crt",
+                "did you mean ca_cert?",
+                "59: cluster.tls.ca_crt: did you mean ca_cert?\n  found:   `ca_crt`",
+            ),
+        ] {
+            assert_eq!(explained(pointer, message), expected);
+        }
     }
 
     #[test]

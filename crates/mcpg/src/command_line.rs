@@ -38,6 +38,9 @@ pub(crate) enum Command {
     /// The replicas that are one server together.
     #[command(subcommand)]
     Cluster(Cluster),
+    /// The configuration file.
+    #[command(subcommand)]
+    Config(Config),
     /// Keys that clients identify themselves with.
     #[command(subcommand)]
     Key(Key),
@@ -65,6 +68,19 @@ pub(crate) struct ClusterStatus {
     /// How long to wait for the answer, in seconds.
     #[arg(long, value_name = "SECONDS", default_value_t = 10, value_parser = clap::value_parser!(u64).range(1..=3600))]
     pub(crate) timeout: u64,
+}
+
+/// What can be done with a configuration file.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Config {
+    /// Writes a configuration to start from, with remarks and examples.
+    Init {
+        /// The file to write. Without it the configuration goes to standard output.
+        file: Option<PathBuf>,
+        /// Overwrites a file that exists.
+        #[arg(long, requires = "file")]
+        force: bool,
+    },
 }
 
 /// What can be done with keys.
@@ -100,7 +116,7 @@ impl Run {
         if sources.is_empty() {
             return Err(Failure::usage(
                 "there is no configuration",
-                "pass --config FILE or set MCPG_CONFIG; examples/quickstart.yaml is one to begin with",
+                "pass --config FILE or set MCPG_CONFIG; `mcpg config init FILE` writes one to begin with",
             ));
         }
         Ok(sources)

@@ -1,9 +1,10 @@
 //! What the program can do besides being a gateway: one file per command.
 
 mod cluster;
+mod config;
 mod key;
 
-use crate::command_line::{Cluster, Command, Key};
+use crate::command_line::{Cluster, Command, Config, Key};
 use crate::failure::Failure;
 
 /// Does what was asked for.
@@ -13,6 +14,7 @@ use crate::failure::Failure;
 pub(crate) fn run(command: &Command) -> Result<(), Failure> {
     match command {
         Command::Cluster(Cluster::Status(arguments)) => cluster::status(arguments),
+        Command::Config(Config::Init { file, force }) => config::init(file.as_deref(), *force),
         Command::Key(Key::New { name }) => key::new(name),
     }
 }

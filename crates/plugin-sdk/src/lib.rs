@@ -19,4 +19,4 @@ pub use serde;
 pub use serde_json;
 
 pub use plugin::{Diagnostic, Host, Plugin};
-pub use schema::config_schema;
+pub use schema::{check_schema_files, config_schema};

@@ -1,5 +1,7 @@
 //! The schema of a plugin's configuration.
 
+use std::path::Path;
+
 use schemars::Schema;
 use schemars::generate::SchemaSettings;
 use schemars::transform::{Transform, transform_subschemas};
@@ -14,6 +16,27 @@ pub fn config_schema<P: Plugin>() -> String {
         .with_transform(WithoutNull);
     let schema = settings.into_generator().into_root_schema_for::<P::Config>();
     format!("{:#}\n", schema.as_value())
+}
+
+/// Compares committed files with [`config_schema`], for a test of the plugin. With `MCPG_REGENERATE=1` in the environment it
+/// writes them instead.
+///
+/// # Errors
+/// The file that is stale, and what renews it.
+pub fn check_schema_files<P: Plugin>(files: &[&Path]) -> Result<(), String> {
+    let schema = config_schema::<P>();
+    let renew = std::env::var_os("MCPG_REGENERATE").is_some_and(|value| value == "1");
+    for file in files {
+        let shown = file.display();
+        if renew {
+            std::fs::write(file, &schema).map_err(|error| format!("{shown} cannot be written: {error}"))?;
+        } else if std::fs::read_to_string(file).unwrap_or_default() != schema {
+            return Err(format!(
+                "{shown} is stale: run the tests of this package once with MCPG_REGENERATE=1"
+            ));
+        }
+    }
+    Ok(())
 }
 
 /// A key without a value never reaches a plugin. Without `null` as an alternative a mistake has one reason, not two.

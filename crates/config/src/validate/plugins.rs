@@ -19,7 +19,10 @@ pub(super) fn validate(
     let kind = Path::of_keys("cluster.kind");
     let wanted = cluster.plugin_id();
     // Which entry is the chosen one cannot be said then.
-    let unknown = checker.mistakes.is_unknown(&kind);
+    let ids = (0..raw.len()).map(|index| list.index(index).key("id"));
+    let unknown = ids
+        .chain([kind])
+        .any(|path| checker.mistakes.is_unknown(&checker.tree.original_path(&path)));
     for (index, raw) in raw.iter().enumerate() {
         let path = list.index(index);
         if wanted.as_ref() == Some(&raw.id) {

@@ -7,6 +7,8 @@ mod backends;
 mod examples;
 mod golden;
 mod hostile;
+mod inspected;
 mod loading;
+mod operating;
 mod regenerate;
 mod schema;
