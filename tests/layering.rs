@@ -15,6 +15,11 @@ const EDGES: &[(&str, &[&str], &[&str])] = &[
     ("mcpg-config", &[], &[]),
     ("mcpg-mcp", &[], &[]),
     ("mcpg-single-node", &["mcpg-cluster"], &["mcpg-conformance"]),
+    (
+        "mcpg-file-store",
+        &["mcpg-cluster"],
+        &["mcpg-conformance", "mcpg-single-node"],
+    ),
     ("mcpg-conformance", &["mcpg-cluster"], &["mcpg-single-node"]),
     (
         "mcpg-cluster-redis",
@@ -33,6 +38,7 @@ const EDGES: &[(&str, &[&str], &[&str])] = &[
             "mcpg-capabilities",
             "mcpg-cluster",
             "mcpg-config",
+            "mcpg-file-store",
             "mcpg-gateway",
             "mcpg-plugin-entry",
             "mcpg-plugin-host",
@@ -71,6 +77,7 @@ const WITHOUT_NETWORK: &[&str] = &[
     "mcpg-cluster",
     "mcpg-config",
     "mcpg-single-node",
+    "mcpg-file-store",
     "mcpg-capabilities",
     "mcpg-mcp",
     "mcpg-plugin-abi",
