@@ -16,4 +16,5 @@ mod pipe_clients;
 mod principals;
 mod rolling;
 mod status;
+mod walk;
 mod web_server;
