@@ -16,5 +16,7 @@ mod pipe_clients;
 mod principals;
 mod rolling;
 mod status;
+mod stdio_upstream;
+mod stdio_upstream_life;
 mod walk;
 mod web_server;

@@ -95,6 +95,14 @@ impl Settings {
         self
     }
 
+    /// Adds an upstream that the gateway runs as its child.
+    pub(crate) fn child(mut self, name: &str, upstream: Value, mut more: Value) -> Self {
+        more["name"] = json!(name);
+        more["upstream"] = upstream;
+        push(&mut self.config["mcp"]["federations"], more);
+        self
+    }
+
     /// Adds a tool that answers with a fixed text.
     pub(crate) fn mock_tool(self, name: &str, text: &str) -> Self {
         self.mock_tool_with(name, text, json!({}))

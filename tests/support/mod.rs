@@ -6,6 +6,7 @@ mod balancer_forward;
 mod balancer_health;
 mod balancer_policy;
 mod balancer_state;
+pub(crate) mod children;
 pub(crate) mod config_check;
 pub(crate) mod deadline;
 pub(crate) mod fault_proxy;

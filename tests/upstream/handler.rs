@@ -73,6 +73,9 @@ impl ServerHandler for Handler {
 
     async fn discover(&self, _: RequestContext<RoleServer>) -> Result<DiscoverResult, ErrorData> {
         self.state.stats.request("server/discover");
+        if self.state.options.era == Era::Legacy {
+            return Err(ErrorData::method_not_found::<rmcp::model::DiscoverRequestMethod>());
+        }
         Ok(DiscoverResult::from_server_info(
             self.supported_protocol_versions().into_owned(),
             self.get_info(),
@@ -86,7 +89,8 @@ impl ServerHandler for Handler {
 
     async fn on_initialized(&self, context: NotificationContext<RoleServer>) {
         self.state.stats.notification("notifications/initialized");
-        if let Some(session) = session_id(&context.extensions) {
+        let stdio = self.state.options.stdio.then_some(crate::stdio::SESSION);
+        if let Some(session) = session_id(&context.extensions).or(stdio) {
             self.state.listeners.set_peer(session, context.peer.clone());
         }
     }

@@ -17,6 +17,7 @@ mod response_stream;
 mod sessions;
 mod state;
 mod stats;
+mod stdio;
 mod tools;
 
 use std::io::Write as _;
@@ -38,6 +39,9 @@ async fn main() -> Result<(), Failure> {
         .with_writer(std::io::stderr)
         .init();
     let options = Options::parse();
+    if options.stdio {
+        return stdio::serve(options).await;
+    }
     let mut terminate = signal(SignalKind::terminate())?;
     let listener = TcpListener::bind((options.bind, options.port)).await?;
     let address = listener.local_addr()?;

@@ -1,6 +1,7 @@
 //! Command line of the test upstream.
 
 use std::net::{IpAddr, Ipv4Addr};
+use std::path::PathBuf;
 
 use clap::{Parser, ValueEnum};
 
@@ -37,6 +38,16 @@ pub(crate) struct Options {
     /// Items per page of every list; 0 returns everything at once.
     #[arg(long, default_value_t = 0)]
     pub(crate) page_size: usize,
+    /// Speak over standard input and output instead of HTTP; statistics and control stay on HTTP.
+    #[arg(long)]
+    pub(crate) stdio: bool,
+    /// Folder for the files `<process id>.address`, where statistics and control are, and `<process id>.calls`, a line for
+    /// each call that began. They outlive the process.
+    #[arg(long)]
+    pub(crate) report: Option<PathBuf>,
+    /// Go on when standard input ends, and when asked to terminate (stdio only).
+    #[arg(long)]
+    pub(crate) stubborn: bool,
     /// Answer with one JSON body where nothing has to be streamed (requests without a session only).
     #[arg(long)]
     pub(crate) json: bool,

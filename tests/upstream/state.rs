@@ -51,7 +51,7 @@ pub(crate) struct State {
 impl State {
     /// Builds the state of a server that just started.
     pub(crate) fn new(options: Options) -> Result<Arc<Self>, Failure> {
-        let stats = Arc::new(Stats::default());
+        let stats = Arc::new(Stats::kept_in(options.report.as_deref())?);
         let listeners = Arc::new(Listeners::default());
         Ok(Arc::new(Self {
             catalogue: Catalogue::load(options.page_size)?,

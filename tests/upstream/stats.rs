@@ -2,6 +2,9 @@
 
 use std::{
     collections::BTreeMap,
+    fs::File,
+    io::Write as _,
+    path::Path,
     sync::{Mutex, MutexGuard, PoisonError},
 };
 
@@ -46,9 +49,23 @@ struct Counts {
 #[derive(Debug, Default)]
 pub(crate) struct Stats {
     counts: Mutex<Counts>,
+    /// Where a line is written for each call that begins.
+    journal: Option<Mutex<File>>,
 }
 
 impl Stats {
+    /// Counters whose calls are noted in a file too, which outlives the process.
+    pub(crate) fn kept_in(folder: Option<&Path>) -> std::io::Result<Self> {
+        let journal = folder.map(|folder| {
+            let name = format!("{}.calls", std::process::id());
+            File::options().create(true).append(true).open(folder.join(name))
+        });
+        Ok(Self {
+            journal: journal.transpose()?.map(Mutex::new),
+            ..Self::default()
+        })
+    }
+
     /// Counts one HTTP request by its method.
     pub(crate) fn http(&self, method: &str) {
         increment(&mut self.lock().http, method);
@@ -94,6 +111,11 @@ impl Stats {
     /// Counts the start of a call; the returned guard counts its end.
     pub(crate) fn call_started(&self, tool: &str, tag: Option<&str>) -> CallGuard<'_> {
         self.each_counter(tool, tag, |counts| counts.started += 1);
+        if let Some(journal) = &self.journal {
+            let mut journal = journal.lock().unwrap_or_else(PoisonError::into_inner);
+            // A test that misses the line fails by itself.
+            let _ = writeln!(journal, "{tool} {}", tag.unwrap_or("-"));
+        }
         CallGuard {
             stats: self,
             tool: tool.to_owned(),

@@ -10,15 +10,18 @@ const SECRET_BLOCKS: [&str; 3] = ["headers", "cluster", "config"];
 /// Blocks of a backend whose values may be credentials.
 const SECRET_BACKEND_BLOCKS: [&str; 3] = ["query", "body", "env"];
 
+/// Blocks of an upstream whose values may be credentials.
+const SECRET_UPSTREAM_BLOCKS: [&str; 2] = ["env", "args"];
+
 /// The longest text that is shown whole.
 const LONGEST: usize = 80;
 
 /// Describes a value for a message.
 pub(crate) fn describe(path: &Path, node: &Node) -> String {
-    let secret = SECRET_BLOCKS.iter().any(|block| path.contains_key(block));
-    let of_backend =
-        path.contains_key("backend") && SECRET_BACKEND_BLOCKS.iter().any(|block| path.contains_key(block));
-    let secret = secret || of_backend;
+    let is_in = |blocks: &[&str]| blocks.iter().any(|block| path.contains_key(block));
+    let of_backend = path.contains_key("backend") && is_in(&SECRET_BACKEND_BLOCKS);
+    let of_upstream = path.contains_key("upstream") && is_in(&SECRET_UPSTREAM_BLOCKS);
+    let secret = is_in(&SECRET_BLOCKS) || of_backend || of_upstream;
     let secret = secret && *path != Path::of_keys("cluster.kind") || is_api_key(path, node);
     match &node.content {
         Content::Null => "nothing".to_owned(),

@@ -5,6 +5,7 @@ mod input;
 mod input_rounds;
 mod inspect;
 mod jobs;
+mod misbehave;
 mod notify;
 mod simple;
 
@@ -35,6 +36,9 @@ pub(crate) async fn run(call: &Call<'_>) -> ToolResult {
         return result;
     }
     if let Some(result) = input::run(call, name).await {
+        return result;
+    }
+    if let Some(result) = misbehave::run(call, name) {
         return result;
     }
     if let Some(result) = input_rounds::run(call, name) {

@@ -4,6 +4,8 @@ use globset::GlobSet;
 use http::HeaderMap;
 use schemars::JsonSchema;
 use serde::Deserialize;
+use std::collections::BTreeMap;
+use std::fmt;
 use std::path::PathBuf;
 use std::time::Duration;
 use url::Url;
@@ -23,6 +25,8 @@ pub struct Federation {
     pub filter: NameFilter,
     /// Whose session with the upstream serves a request.
     pub session_mode: SessionMode,
+    /// How long a process that serves one client session may have nothing to do.
+    pub session_idle_timeout: Duration,
     /// How often a dead upstream is tried again.
     pub retry: Retry,
 }
@@ -30,16 +34,58 @@ pub struct Federation {
 /// How an upstream server is reached.
 #[derive(Debug, Clone)]
 pub struct Upstream {
-    /// The MCP endpoint; `http` or `https`.
-    pub url: Url,
     /// Which revision of the protocol is spoken.
     pub protocol_version: UpstreamProtocol,
+    /// Where the server is.
+    pub transport: Transport,
+}
+
+/// Where an upstream server is.
+#[derive(Debug, Clone)]
+pub enum Transport {
+    /// It runs by itself and is reached over HTTP.
+    Http(HttpTransport),
+    /// The gateway runs it and speaks to it over its standard input and output.
+    Command(CommandTransport),
+}
+
+/// A server that is reached over HTTP.
+#[derive(Debug, Clone)]
+pub struct HttpTransport {
+    /// The MCP endpoint; `http` or `https`.
+    pub url: Url,
     /// Headers added to each request; their values are marked sensitive.
     pub headers: HeaderMap,
     /// Certificates; absent means the system's roots and no client certificate.
     pub tls: Option<Tls>,
     /// How long one attempt to connect may take.
     pub connect_timeout: Duration,
+}
+
+/// A server that is a program.
+#[derive(Clone)]
+pub struct CommandTransport {
+    /// A name to look up in `PATH`, or a path as absolute as the configuration file's own.
+    pub program: PathBuf,
+    /// Its arguments.
+    pub args: Vec<String>,
+    /// What is added to its environment. The values are often credentials.
+    pub env: BTreeMap<String, String>,
+    /// The folder in which it runs; absent means the gateway's own.
+    pub cwd: Option<PathBuf>,
+}
+
+/// Leaves out the values of the environment, which are often credentials, and the arguments, which may be.
+impl fmt::Debug for CommandTransport {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let names: Vec<&String> = self.env.keys().collect();
+        formatter
+            .debug_struct("CommandTransport")
+            .field("program", &self.program)
+            .field("env", &names)
+            .field("cwd", &self.cwd)
+            .finish_non_exhaustive()
+    }
 }
 
 /// The `upstream.tls` block: files in PEM form, as absolute as the configuration file's own path.

@@ -29,8 +29,8 @@ pub use binding::{
 pub use command::Command;
 pub use expression::ResultExpression;
 pub use federation::{
-    ClientIdentity, Federation, Import, NameFilter, Naming, Retry, SessionMode, Tls, Upstream,
-    UpstreamProtocol,
+    ClientIdentity, CommandTransport, Federation, HttpTransport, Import, NameFilter, Naming, Retry,
+    SessionMode, Tls, Transport, Upstream, UpstreamProtocol,
 };
 pub use http_backend::{BodyEscape, Http, HttpBody, JsonTemplate, StatusCodes, UrlTemplate};
 pub use json_schema::JsonSchema;

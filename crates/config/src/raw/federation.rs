@@ -36,24 +36,27 @@ pub(crate) struct RawFederation {
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct RawUpstream {
-    /// The MCP endpoint of the server, `http://` or `https://`. Required.
-    pub(crate) url: String,
+    /// The MCP endpoint of the server, `http://` or `https://`. Default: none; either this or `command` is required.
+    pub(crate) url: Option<String>,
+    /// The program that is the server, spoken to over its standard input and output: a name looked up in `PATH`, or a path, relative to this file. No shell. Default: none; either this or `url` is required.
+    #[schemars(length(min = 1))]
+    pub(crate) command: Option<String>,
+    /// The arguments of `command`. Default: none.
+    pub(crate) args: Option<Vec<String>>,
+    /// Variables added to the environment of `command`, which otherwise has only PATH, HOME, LANG and the like. Default: none.
+    pub(crate) env: Option<BTreeMap<String, String>>,
+    /// The folder in which `command` runs, relative to this file. Default: where the gateway runs.
+    pub(crate) cwd: Option<PathBuf>,
     /// The protocol revision spoken with the server: `auto` finds it out. Default: auto.
     #[serde(default)]
     pub(crate) protocol_version: UpstreamProtocol,
-    /// Headers added to every request, as in `authorization: Bearer ${env.TOKEN}`. Default: none.
-    #[serde(default)]
-    pub(crate) headers: BTreeMap<String, String>,
+    /// Headers added to every request to `url`, as in `authorization: Bearer ${env.TOKEN}`. Default: none.
+    pub(crate) headers: Option<BTreeMap<String, String>>,
     /// Certificates for `https://`. Default: the roots of the system and no client certificate.
     pub(crate) tls: Option<RawTls>,
-    /// How long one attempt to connect may take, in milliseconds. Default: 5000. Range: 1..=600000.
-    #[serde(default = "connect_timeout_ms")]
+    /// How long one attempt to connect to `url` may take, in milliseconds. Default: 5000. Range: 1..=600000.
     #[schemars(range(min = 1, max = 600_000))]
-    pub(crate) connect_timeout_ms: u64,
-}
-
-fn connect_timeout_ms() -> u64 {
-    5_000
+    pub(crate) connect_timeout_ms: Option<u64>,
 }
 
 /// Certificates for `https://`.
@@ -116,11 +119,23 @@ pub(crate) struct RawFilter {
 }
 
 /// Whose session with a server serves a request.
-#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub(crate) struct RawSession {
-    /// `shared` (one for everybody), `per_session` (one per client session), or `auto` (per_session when the server gives out session ids). Default: auto.
+    /// `shared` (one for everybody), `per_session` (one per client session), or `auto` (per_session when the server gives out session ids, and for every `command`). Default: auto.
     pub(crate) mode: SessionMode,
+    /// How long the process of a `command` that serves one client session may have nothing to do before it is stopped, in milliseconds. Default: 600000. Range: 1000..=86400000.
+    #[schemars(range(min = 1_000, max = 86_400_000))]
+    pub(crate) idle_timeout_ms: u64,
+}
+
+impl Default for RawSession {
+    fn default() -> Self {
+        Self {
+            mode: SessionMode::default(),
+            idle_timeout_ms: 600_000,
+        }
+    }
 }
 
 /// How often a dead server is tried again.

@@ -16,6 +16,7 @@ mod json_schema;
 mod plugins;
 mod server;
 mod templates;
+mod upstream;
 mod uri_template;
 mod url_template;
 

@@ -1,4 +1,7 @@
-use mcpg_config::app::{Backend, LogFormat, LogLevel, MockContent, SessionMode, UpstreamProtocol};
+use mcpg_config::app::{
+    Backend, CommandTransport, Federation, HttpTransport, LogFormat, LogLevel, MockContent, SessionMode,
+    Transport, UpstreamProtocol,
+};
 use mcpg_config::{AppConfig, DiagnosticCode, Environment, Loaded, Source, load};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -14,6 +17,20 @@ fn layer(label: &str, text: &str) -> Source {
 fn loaded(sources: &[Source], variables: &[(&str, &str)]) -> Loaded {
     let environment = variables.iter().copied().collect();
     load(sources, &environment).unwrap_or_else(|report| panic!("{report}"))
+}
+
+fn http(federation: &Federation) -> &HttpTransport {
+    match &federation.upstream.transport {
+        Transport::Http(http) => http,
+        Transport::Command(command) => panic!("{command:?}"),
+    }
+}
+
+fn command(federation: &Federation) -> &CommandTransport {
+    match &federation.upstream.transport {
+        Transport::Command(command) => command,
+        Transport::Http(http) => panic!("{http:?}"),
+    }
 }
 
 fn config(text: &str, variables: &[(&str, &str)]) -> AppConfig {
@@ -107,7 +124,7 @@ fn variables_override_keys_with_typed_values() {
     assert!(config.governance.access.allow_anonymous);
     assert_eq!(config.gateway.server.bind_address.port, 0);
     assert_eq!(config.mcp.federations[0].name, "b");
-    assert_eq!(config.mcp.federations[0].upstream.headers["x-key"], "other");
+    assert_eq!(http(&config.mcp.federations[0]).headers["x-key"], "other");
     assert_eq!(config.cluster.kind, "redis");
     assert_eq!(config.cluster.settings["url"], "redis://host");
 }
@@ -159,7 +176,7 @@ fn relative_paths_are_relative_to_the_file_they_stand_in() {
     )
     .unwrap();
     let config = load(&[Source::File(base)], &Environment::empty()).unwrap().config;
-    let tls = config.mcp.federations[0].upstream.tls.clone().unwrap();
+    let tls = http(&config.mcp.federations[0]).tls.clone().unwrap();
     let identity = tls.client_identity.unwrap();
     assert_eq!(tls.ca_cert, Some(folder.path().join("ca.pem")));
     assert_eq!(identity.cert, Path::new("/abs/c.pem"));
@@ -174,8 +191,8 @@ fn a_federation_has_its_defaults() {
     );
     let federation = &config.mcp.federations[0];
     assert_eq!(federation.upstream.protocol_version, UpstreamProtocol::Auto);
-    assert_eq!(federation.upstream.connect_timeout, Duration::from_secs(5));
-    assert!(federation.upstream.headers.is_empty() && federation.upstream.tls.is_none());
+    assert_eq!(http(federation).connect_timeout, Duration::from_secs(5));
+    assert!(http(federation).headers.is_empty() && http(federation).tls.is_none());
     assert!(federation.import.tools && federation.import.resource_templates);
     assert_eq!(federation.naming.tool_prefix, "");
     assert!(federation.filter.allows("anything"));
@@ -250,11 +267,31 @@ fn a_report_for_programs_has_the_same_places() {
 }
 
 #[test]
+fn a_command_is_found_beside_its_file_or_in_the_path() {
+    let text = "mcp: {federations: [{name: a, upstream: {command: bin/server, args: [--x, y], env: {K: v}, cwd: work}},\n\
+                {name: b, upstream: {command: npx}, session: {idle_timeout_ms: 2000}},\n\
+                {name: c, upstream: {command: /abs/server}}]}";
+    let config = config(text, &[]);
+    let [a, b, c] = &*config.mcp.federations else {
+        panic!("{config:?}")
+    };
+    assert_eq!(command(a).program, Path::new("conf/bin/server"));
+    assert_eq!(command(a).args, ["--x", "y"]);
+    assert_eq!(command(a).env["K"], "v");
+    assert_eq!(command(a).cwd.as_deref(), Some(Path::new("conf/work")));
+    assert_eq!(a.session_idle_timeout, Duration::from_mins(10));
+    assert_eq!(command(b).program, Path::new("npx"));
+    assert_eq!(command(b).cwd, None);
+    assert_eq!(b.session_idle_timeout, Duration::from_secs(2));
+    assert_eq!(command(c).program, Path::new("/abs/server"));
+}
+
+#[test]
 fn neither_debug_form_shows_a_credential() {
-    let text = "cluster: {kind: own, password: s3cret}\nplugins: [{id: dev.mcpg.cluster.own, source: {path: own.so}, config: {password: s3cret}}]\nmcp: {federations: [{name: a, upstream: {url: 'http://h/', headers: {authorization: s3cret}}}]}";
+    let text = "cluster: {kind: own, password: s3cret}\nplugins: [{id: dev.mcpg.cluster.own, source: {path: own.so}, config: {password: s3cret}}]\nmcp: {federations: [{name: a, upstream: {url: 'http://h/', headers: {authorization: s3cret}}}, {name: b, upstream: {command: b, env: {B_TOKEN: s3cret}}}]}";
     let shown = format!("{:?}", config(text, &[("X", "s3cret")]));
     assert!(
-        shown.contains("authorization") && !shown.contains("s3cret"),
+        shown.contains("authorization") && shown.contains("B_TOKEN") && !shown.contains("s3cret"),
         "{shown}"
     );
     let environment = Environment::from_iter([("X", "s3cret")]);

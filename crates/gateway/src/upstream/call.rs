@@ -1,18 +1,13 @@
 //! Requests and notifications on behalf of clients.
 
-use bytes::Bytes;
 use mcpg_mcp::write;
 use serde_json::value::RawValue;
-use tokio::time::timeout;
 
-use super::body;
-use super::cancel::CancelGuard;
-use super::conversation::Conversation;
 use super::core::Upstream;
 use super::error::UpstreamError;
 use super::params;
 use super::peer::Peer;
-use super::refusal;
+use super::sending::Sending;
 use super::session::Via;
 use crate::exchange::{Caller, Outgoing};
 
@@ -105,52 +100,20 @@ impl Upstream {
                 params::legacy(params, caller, token).as_deref(),
             ),
         };
-        let mut headers = self.http.post_headers();
-        peer.add_headers(&mut headers);
-        peer.add_request_headers(
-            &mut headers,
-            request.method,
-            request.name.as_deref(),
-            &request.parameter_headers,
-        );
-        let cancel = CancelGuard::new(self, peer, &id);
-        let response = self.http.post(headers, body).await;
-        let result = match response {
-            Ok(response) => {
-                Conversation::new(self, peer, Some(&id), Some(caller))
-                    .read(response)
-                    .await
-            }
-            Err(error) => Err(error),
+        let sending = Sending {
+            id: &id,
+            method: request.method,
+            name: request.name.as_deref(),
+            parameter_headers: &request.parameter_headers,
+            body,
+            caller: Some(caller),
         };
-        cancel.answered();
-        result
+        self.exchange(peer, sending).await
     }
 
     pub(super) fn modern_peer(&self) -> Option<Peer<'static>> {
         let state = self.state.borrow();
         state.modern.as_ref().map(|offer| Peer::Modern(offer.version))
-    }
-
-    /// Posts a message that has no answer.
-    pub(super) async fn post_message(&self, peer: Peer<'_>, message: Bytes) -> Result<(), UpstreamError> {
-        let limit = self.settings.timing.request;
-        let posted = timeout(limit, async {
-            let mut headers = self.http.post_headers();
-            peer.add_headers(&mut headers);
-            let response = self.http.post(headers, message).await?;
-            if !response.status().is_success() {
-                return Err(refusal::read(response, peer, None, self.settings.max_response_bytes).await);
-            }
-            body::discard(response.into_body()).await;
-            Ok(())
-        });
-        posted.await.unwrap_or_else(|_| {
-            Err(UpstreamError::lost(format!(
-                "not accepted within {} ms",
-                limit.as_millis()
-            )))
-        })
     }
 }
 

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
+use std::time::Duration;
 
 use mcpg_mcp::id::RequestId;
 use mcpg_mcp::write;
@@ -10,26 +11,27 @@ use tokio::sync::watch;
 use tokio::time::timeout;
 use tokio_util::task::TaskTracker;
 
-use super::client::HttpClient;
-use super::conversation::Conversation;
+use super::conversation::Answered;
 use super::error::{SetupError, UpstreamError};
 use super::params;
 use super::peer::Peer;
+use super::sending::Sending;
 use super::settings::Settings;
 use super::shared::SharedSession;
 use super::signals::Signals;
 use super::state::State;
+use super::transport::Transport;
 use crate::mint::Mint;
 
 /// One MCP server behind the gateway: its connections, what it offers, and the session that is shared.
 pub(crate) struct Upstream {
     pub(super) settings: Settings,
-    pub(super) http: Arc<HttpClient>,
+    pub(super) transport: Transport,
     pub(super) mint: Mint,
     /// The gateway's own name and version.
     pub(super) gateway: Box<RawValue>,
     pub(super) shared: SharedSession,
-    pub(super) signals: Signals,
+    pub(super) signals: Arc<Signals>,
     /// The upstream is known to leave `server/discover` without an answer while it answers other requests.
     pub(super) discovery_is_silent: AtomicBool,
     pub(super) state: watch::Sender<Arc<State>>,
@@ -43,19 +45,20 @@ impl Upstream {
     /// # Errors
     /// None at present; certificates and URL were checked with the settings.
     pub(crate) fn new(settings: Settings, mint: Mint) -> Result<Arc<Self>, SetupError> {
-        let http = Arc::new(HttpClient::new(&settings));
         let gateway = format!(r#"{{"name":"mcpg","version":"{}"}}"#, env!("CARGO_PKG_VERSION"));
         let gateway = RawValue::from_string(gateway).map_err(|error| SetupError::new(error.to_string()))?;
+        let (signals, tasks) = (Arc::<Signals>::default(), TaskTracker::new());
+        let transport = Transport::new(&settings, &mint, &signals, &tasks);
         Ok(Arc::new(Self {
             settings,
-            http,
+            transport,
             mint,
             gateway,
             shared: SharedSession::default(),
-            signals: Signals::default(),
+            signals,
             discovery_is_silent: AtomicBool::new(false),
             state: watch::Sender::new(Arc::default()),
-            tasks: TaskTracker::new(),
+            tasks,
         }))
     }
 
@@ -75,22 +78,29 @@ impl Upstream {
     }
 
     /// Sends a request of the gateway itself and waits for the answer, but not for ever.
-    pub(super) async fn ask(
+    pub(super) async fn ask(&self, peer: Peer<'_>, method: &str, params: Option<&RawValue>) -> Answered {
+        let limit = self.settings.timing.request;
+        self.ask_within(limit, peer, method, params).await
+    }
+
+    pub(super) async fn ask_within(
         &self,
+        limit: Duration,
         peer: Peer<'_>,
         method: &str,
         params: Option<&RawValue>,
-    ) -> Result<Box<RawValue>, UpstreamError> {
-        let limit = self.settings.timing.request;
+    ) -> Answered {
         let asked = timeout(limit, async {
             let id = self.mint.id();
-            let response = self.http.post(
-                self.own_headers(peer, method),
-                self.own_body(peer, &id, method, params),
-            );
-            Conversation::new(self, peer, Some(&id), None)
-                .read(response.await?)
-                .await
+            let sending = Sending {
+                id: &id,
+                method,
+                name: None,
+                parameter_headers: &[],
+                body: self.own_body(peer, &id, method, params),
+                caller: None,
+            };
+            self.exchange(peer, sending).await
         });
         asked.await.unwrap_or_else(|_| {
             Err(UpstreamError::lost(format!(
@@ -98,13 +108,6 @@ impl Upstream {
                 limit.as_millis()
             )))
         })
-    }
-
-    pub(super) fn own_headers(&self, peer: Peer<'_>, method: &str) -> http::HeaderMap {
-        let mut headers = self.http.post_headers();
-        peer.add_headers(&mut headers);
-        peer.add_request_headers(&mut headers, method, None, &[]);
-        headers
     }
 
     pub(super) fn own_body(

@@ -37,6 +37,11 @@ pub(crate) enum UpstreamError {
         /// The limit in bytes.
         limit: usize,
     },
+    /// No more of its processes are started.
+    Full {
+        /// How many run.
+        most: usize,
+    },
     /// The answer is no valid MCP.
     Protocol(String),
 }
@@ -88,6 +93,10 @@ impl fmt::Display for UpstreamError {
                 None => formatter.write_str("an error without code"),
             },
             Self::TooLarge { limit } => write!(formatter, "the answer exceeds {limit} bytes"),
+            Self::Full { most } => write!(
+                formatter,
+                "{most} of its processes run already, one for each client session; `session.mode: shared` needs one"
+            ),
             Self::Protocol(cause) => formatter.write_str(cause),
         }
     }

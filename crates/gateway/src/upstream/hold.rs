@@ -9,11 +9,11 @@ use tracing::warn;
 
 use super::core::Upstream;
 use super::error::UpstreamError;
-use super::listen::Streams;
 use super::peer::Peer;
 use super::probe::Found;
 use super::signals::{List, Lists};
 use super::state::Offer;
+use super::streams::Streams;
 
 /// The lists are read when the streams that report changes are open, so that no change falls between the two; a
 /// stream that takes longer than this is not waited for.
@@ -48,8 +48,7 @@ impl Upstream {
         };
         let streams = Streams::default();
         tokio::select! {
-            never = self.listen_legacy(found.legacy.as_ref(), &streams) => match never {},
-            never = self.listen_modern(found.modern.as_ref(), &streams) => match never {},
+            parting = self.listen(found, &streams) => parting,
             parting = self.pulse(peer, &streams) => parting,
             parting = self.keep_listing(found, &streams) => parting,
         }

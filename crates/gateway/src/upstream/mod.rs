@@ -4,21 +4,20 @@
 //! server speaks and what it offers, keeps that up to date and publishes it as a [`State`]. Calls go through
 //! [`Upstream::request`]; dropping that future cancels the call at the server.
 //!
+//! A server is reached over HTTP (`http`) or is a program that the gateway runs (`child`); everything else is the same
+//! for both, and `transport` is where they part.
+//!
 //! Nothing here is executed twice: what provably did not reach the server is reported as
 //! [`UpstreamError::NotSent`] or [`UpstreamError::SessionGone`], everything else that broke as
 //! [`UpstreamError::Lost`].
 
-mod body;
 mod call;
-mod cancel;
-mod client;
-mod connector;
+mod child;
 mod conversation;
 mod core;
 mod error;
-mod events;
 mod hold;
-mod listen;
+mod http;
 mod listing;
 mod open;
 mod params;
@@ -26,17 +25,16 @@ mod peer;
 mod probe;
 mod pulse;
 mod questions;
-mod refusal;
-mod reply;
 mod report;
-mod resume;
+mod sending;
 mod session;
 mod settings;
 mod shared;
 mod signals;
 mod state;
+mod streams;
 mod supervisor;
-mod tls;
+mod transport;
 
 pub(crate) use core::Upstream;
 pub(crate) use error::UpstreamError;

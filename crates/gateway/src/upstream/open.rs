@@ -1,22 +1,17 @@
 //! Opens and closes legacy sessions.
 
-use std::sync::Arc;
-
-use mcpg_mcp::headers::{SESSION_ID, is_session_id};
 use mcpg_mcp::initialize::{InitializeParams, InitializeResult};
 use mcpg_mcp::version::ProtocolVersion;
 use mcpg_mcp::write;
 use serde_json::value::RawValue;
 use tokio::runtime::Handle;
 use tokio::time::timeout;
-use tracing::debug;
 
-use super::body;
-use super::conversation::Conversation;
 use super::core::Upstream;
 use super::error::UpstreamError;
 use super::peer::Peer;
-use super::session::{ClientProfile, Session};
+use super::sending::Sending;
+use super::session::{ClientProfile, For, Session};
 
 /// A new session and what the upstream said of itself.
 pub(super) struct Opened {
@@ -44,6 +39,7 @@ impl Upstream {
                 self.version_for(client.version),
                 &client.capabilities,
                 client_info,
+                For::OneClient,
             )
             .await;
         if let Err(UpstreamError::NotSent { .. } | UpstreamError::Lost { .. }) = &opened {
@@ -55,7 +51,7 @@ impl Upstream {
     /// Closes a session; `false` when the upstream could not be asked to. What is never closed expires there.
     pub(crate) async fn close(&self, session: &Session) -> bool {
         match session.id {
-            Some(_) => self.deletion(session.clone()).await,
+            Some(_) => self.closing(session.clone()).await,
             None => true,
         }
     }
@@ -64,35 +60,7 @@ impl Upstream {
     pub(super) fn close_later(&self, session: Session) {
         // Without a runtime the whole process is on its way out.
         if let (Some(_), Ok(runtime)) = (&session.id, Handle::try_current()) {
-            self.tasks.spawn_on(self.deletion(session), &runtime);
-        }
-    }
-
-    /// Closes a session, without holding on to the upstream; `false` when it gave no answer.
-    fn deletion(&self, session: Session) -> impl Future<Output = bool> + Send + use<> {
-        let (http, name) = (Arc::clone(&self.http), self.settings.name.clone());
-        let limit = self.settings.timing.request;
-        async move {
-            let mut headers = http.get_headers();
-            Peer::Legacy(&session).add_headers(&mut headers);
-            let deleted = timeout(limit, async {
-                body::discard(http.delete(headers).await?.into_body()).await;
-                Ok::<_, UpstreamError>(())
-            });
-            match deleted.await {
-                Ok(Ok(())) => true,
-                Ok(Err(error)) => {
-                    debug!(message = "A session could not be closed.", upstream = name, %error);
-                    false
-                }
-                Err(_) => {
-                    debug!(
-                        message = "A session could not be closed in time.",
-                        upstream = name
-                    );
-                    false
-                }
-            }
+            self.tasks.spawn_on(self.closing(session), &runtime);
         }
     }
 
@@ -102,9 +70,10 @@ impl Upstream {
         version: ProtocolVersion,
         capabilities: &RawValue,
         client_info: &RawValue,
+        whom: For,
     ) -> Result<Opened, UpstreamError> {
-        let limit = self.settings.timing.request;
-        timeout(limit, self.shake_hands(version, capabilities, client_info))
+        let limit = self.settings.timing.open;
+        timeout(limit, self.shake_hands(version, capabilities, client_info, whom))
             .await
             .unwrap_or_else(|_| {
                 Err(UpstreamError::lost(format!(
@@ -119,6 +88,7 @@ impl Upstream {
         version: ProtocolVersion,
         capabilities: &RawValue,
         client_info: &RawValue,
+        whom: For,
     ) -> Result<Opened, UpstreamError> {
         let params = InitializeParams {
             protocol_version: version.as_str().to_owned(),
@@ -126,37 +96,26 @@ impl Upstream {
             client_info: Some(client_info.to_owned()),
         };
         let id = self.mint.id();
-        let peer = Peer::Opening;
-        let request = self.own_body(peer, &id, "initialize", Some(&params.to_raw()));
-        let response = self
-            .http
-            .post(self.own_headers(peer, "initialize"), request)
-            .await?;
-        let given = response
-            .headers()
-            .get(SESSION_ID)
-            .map(|id| id.to_str().unwrap_or_default().to_owned());
-        if given.as_deref().is_some_and(|id| !is_session_id(id)) {
-            return Err(UpstreamError::protocol(
-                "the session id has characters that are not allowed",
-            ));
-        }
-        let session = given.map(|id| Session {
-            id: Some(id),
-            version,
-        });
+        let sending = Sending {
+            id: &id,
+            method: "initialize",
+            name: None,
+            parameter_headers: &[],
+            body: self.own_body(Peer::Opening, &id, "initialize", Some(&params.to_raw())),
+            caller: None,
+        };
         let mut unfinished = Unfinished {
             upstream: self,
-            session,
+            session: None,
         };
-        let result = Conversation::new(self, peer, Some(&id), None)
-            .read(response)
+        let result = self
+            .greet(version, whom, sending, &mut unfinished.session)
             .await?;
         let about =
             InitializeResult::parse(&result).map_err(|error| UpstreamError::protocol(error.message))?;
         let version = self.agreed(&about)?;
         let id = unfinished.session.as_ref().and_then(|session| session.id.clone());
-        let session = Session { id, version };
+        let session = Session::new(id, version);
         let initialized = write::notification("notifications/initialized", None);
         self.post_message(Peer::Legacy(&session), initialized).await?;
         unfinished.session = None;

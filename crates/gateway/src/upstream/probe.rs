@@ -12,6 +12,7 @@ use serde::Deserialize;
 use tokio::time::timeout;
 use tracing::debug;
 
+use super::child::Children;
 use super::core::Upstream;
 use super::error::UpstreamError;
 use super::peer::Peer;
@@ -65,6 +66,9 @@ impl Discovery {
 impl Upstream {
     /// Finds out what the upstream speaks and opens the shared session.
     pub(super) async fn probe(&self) -> Result<Found, UpstreamError> {
+        if let Some(children) = self.transport.children() {
+            return self.probe_child(children).await;
+        }
         match self.settings.pinned {
             Some(version) if version.is_modern() => self.probe_modern(version).await,
             Some(version) => Ok(Found {
@@ -72,6 +76,48 @@ impl Upstream {
                 modern: None,
             }),
             None => self.probe_both().await,
+        }
+    }
+
+    /// The same for a program. It decides for one era, and is given more time for its first word than a server that
+    /// runs already.
+    async fn probe_child(&self, children: &Children) -> Result<Found, UpstreamError> {
+        if let Some(version) = self.settings.pinned {
+            if version.is_legacy() {
+                let legacy = Some(self.probe_legacy(version).await?);
+                return Ok(Found { legacy, modern: None });
+            }
+            children.start_asking()?;
+            return self.probe_modern(version).await;
+        }
+        children.start_asking()?;
+        let timing = &self.settings.timing;
+        let asked = self.look_for_modern(timing.discover).await?;
+        let is_silent = matches!(asked, Discovery::Silence);
+        let (modern, speaks_legacy) = asked.into_parts();
+        if modern.is_none() {
+            children.is_legacy();
+        }
+        if !speaks_legacy {
+            return Ok(Found { legacy: None, modern });
+        }
+        match self.probe_legacy(ProtocolVersion::LATEST_LEGACY).await {
+            Ok(legacy) => Ok(Found {
+                legacy: Some(legacy),
+                modern,
+            }),
+            Err(error @ (UpstreamError::NotSent { .. } | UpstreamError::Lost { .. })) => Err(error),
+            Err(error) if modern.is_some() => {
+                debug!(message = "An upstream names a legacy revision but refuses it.", upstream = self.name(), %error);
+                Ok(Found { legacy: None, modern })
+            }
+            Err(_) if is_silent => {
+                // It is no legacy server, so it is a modern one that takes its time.
+                children.start_asking()?;
+                let (modern, _) = self.look_for_modern(timing.open).await?.into_parts();
+                Ok(Found { legacy: None, modern })
+            }
+            Err(error) => Err(error),
         }
     }
 
@@ -166,7 +212,9 @@ impl Upstream {
 
     /// Asks a modern server about itself.
     pub(super) async fn discover(&self, version: ProtocolVersion) -> Result<DiscoverResult, UpstreamError> {
-        let result = self.ask(Peer::Modern(version), "server/discover", None).await?;
+        let limit = self.settings.timing.request.max(self.settings.timing.open);
+        let asked = self.ask_within(limit, Peer::Modern(version), "server/discover", None);
+        let result = asked.await?;
         DiscoverResult::parse(&result).map_err(|error| UpstreamError::protocol(error.message))
     }
 }

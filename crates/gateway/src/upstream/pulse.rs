@@ -7,8 +7,8 @@ use tokio::time::{sleep, timeout};
 use super::core::Upstream;
 use super::error::UpstreamError;
 use super::hold::Parting;
-use super::listen::Streams;
 use super::peer::Peer;
+use super::streams::Streams;
 
 /// One answer may get lost without meaning that the upstream is dead.
 const MISSES: u32 = 2;
@@ -39,6 +39,11 @@ impl Upstream {
                     () = self.signals.suspicion() => sleep(BREATH).await,
                 }
             }
+            if self.is_busy_child() {
+                // Many programs do one thing at a time; what they work on ends by its own limits.
+                missed = 0;
+                continue;
+            }
             match self.look(peer).await {
                 Look::Alive => missed = 0,
                 Look::Missed(cause) if missed + 1 >= MISSES => return Parting::Gone(cause),
@@ -46,6 +51,12 @@ impl Upstream {
                 Look::Parting(parting) => return parting,
             }
         }
+    }
+
+    fn is_busy_child(&self) -> bool {
+        self.transport
+            .children()
+            .is_some_and(|children| children.held_is_busy())
     }
 
     async fn look(&self, peer: Peer<'_>) -> Look {

@@ -3,6 +3,7 @@
 use std::fmt;
 use std::sync::Arc;
 
+use mcpg_capabilities::owner::{BootId, OwnerPair};
 use mcpg_mcp::version::ProtocolVersion;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::value::RawValue;
@@ -16,6 +17,37 @@ pub(crate) struct Session {
     /// The revision of the session.
     #[serde(serialize_with = "write_version", deserialize_with = "read_version")]
     pub(crate) version: ProtocolVersion,
+    /// The replica to which it is tied; `None` when every replica can use it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) home: Option<Home>,
+}
+
+/// The replica that runs the child process which a session is.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub(crate) struct Home {
+    /// Where its mail goes.
+    pub(crate) boot: BootId,
+    /// By which it is told whether it lives.
+    pub(crate) owner: OwnerPair,
+}
+
+/// Whom a session is opened for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum For {
+    /// Whoever has no own one, the gateway included.
+    Everybody,
+    /// One client session.
+    OneClient,
+}
+
+impl Session {
+    pub(super) fn new(id: Option<String>, version: ProtocolVersion) -> Self {
+        Self {
+            id,
+            version,
+            home: None,
+        }
+    }
 }
 
 /// Who a session is opened for.
@@ -48,6 +80,7 @@ impl fmt::Debug for Session {
             .debug_struct("Session")
             .field("id", &id)
             .field("version", &self.version)
+            .field("home", &self.home)
             .finish()
     }
 }
@@ -69,10 +102,14 @@ mod tests {
     #[test]
     fn a_session_survives_its_record_and_hides_its_id() {
         for id in [Some("abc".to_owned()), None] {
-            let session = Session {
-                id,
-                version: ProtocolVersion::V2025_06_18,
-            };
+            let mut session = Session::new(id, ProtocolVersion::V2025_06_18);
+            session.home = session.id.as_ref().map(|_| Home {
+                boot: BootId::new("boot"),
+                owner: OwnerPair {
+                    lease: "lease".to_owned(),
+                    token: 7,
+                },
+            });
             let text = serde_json::to_string(&session).expect("plain data");
             assert_eq!(
                 serde_json::from_str::<Session>(&text).expect("what was written"),

@@ -9,7 +9,7 @@ use serde_json::value::RawValue;
 use super::core::Upstream;
 use super::error::UpstreamError;
 use super::open::Opened;
-use super::session::Session;
+use super::session::{For, Session};
 use super::state::Status;
 
 #[derive(Default)]
@@ -51,6 +51,10 @@ impl Upstream {
             // Everybody would wait for the same silence, one after the other.
             return Err(UpstreamError::not_sent(cause.clone()));
         }
+        if self.is_child() {
+            // Its end is found out at this moment; who starts it again, and when, is up to the supervisor.
+            return Err(UpstreamError::not_sent("its process has ended"));
+        }
         let version = state.legacy.as_ref().map(|offer| offer.version);
         let opened = self
             .open_without_client(version.unwrap_or(ProtocolVersion::LATEST_LEGACY))
@@ -64,7 +68,8 @@ impl Upstream {
         version: ProtocolVersion,
     ) -> Result<Opened, UpstreamError> {
         let none = RawValue::from_string("{}".to_owned()).expect("an empty object is JSON");
-        self.initialize(version, &none, &self.gateway).await
+        self.initialize(version, &none, &self.gateway, For::Everybody)
+            .await
     }
 
     /// Makes a session the shared one. The former one is closed, unless a call still runs in it.

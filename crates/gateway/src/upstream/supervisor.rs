@@ -14,6 +14,8 @@ use super::state::{Offer, State, Status};
 
 /// What is still to be told to the upstream when the gateway stops is worth this long.
 const FAREWELL: Duration = Duration::from_secs(2);
+/// Processes end by themselves when their standard input is closed, or are ended.
+pub(crate) const FAREWELL_TO_CHILDREN: Duration = Duration::from_secs(6);
 /// An upstream that forgets its sessions more often than this is treated like one that dies.
 const STEADY: Duration = Duration::from_secs(1);
 
@@ -30,8 +32,17 @@ impl Upstream {
     pub(crate) async fn supervise(self: Arc<Self>, stop: CancellationToken) {
         // It lives as long as the gateway and is large.
         stop.run_until_cancelled(Box::pin(self.keep())).await;
-        let farewell = timeout(FAREWELL, async {
+        let limit = if self.is_child() {
+            FAREWELL_TO_CHILDREN
+        } else {
+            FAREWELL
+        };
+        let farewell = timeout(limit, async {
             self.end_shared_session().await;
+            self.let_go().await;
+            if let Some(children) = self.transport.children() {
+                children.end_all().await;
+            }
             self.tasks.close();
             self.tasks.wait().await;
         });
@@ -54,9 +65,11 @@ impl Upstream {
                 Ok(found) => self.hold(&found).await,
                 Err(error) => Parting::Gone(error.into_cause()),
             };
+            let parting = self.end_of_child().map_or(parting, Parting::Gone);
             if self.state.borrow().status.is_up() && began.elapsed() >= STEADY {
                 backoff.failures = 0;
             }
+            self.let_go().await;
             match parting {
                 Parting::Renew => {
                     debug!(
@@ -71,6 +84,11 @@ impl Upstream {
             }
             sleep(backoff.next()).await;
         }
+    }
+
+    /// Why a process that everybody uses has ended, which says more than what it did to whoever used it.
+    fn end_of_child(&self) -> Option<String> {
+        self.transport.children()?.cause_of_end()
     }
 
     fn report_down(&self, cause: String) {

@@ -5,10 +5,7 @@ use super::server::{Reply, eventually};
 use super::*;
 
 fn session() -> Session {
-    Session {
-        id: Some("mine".to_owned()),
-        version: ProtocolVersion::V2025_11_25,
-    }
+    Session::new(Some("mine".to_owned()), ProtocolVersion::V2025_11_25)
 }
 
 async fn outcome_of(
@@ -28,7 +25,7 @@ async fn a_result_is_passed_on_byte_for_byte() {
     let server = Server::start(|received| {
         let id = received.id();
         Reply::Text(
-            http::StatusCode::OK,
+            ::http::StatusCode::OK,
             format!(r#"{{"id":{id},"jsonrpc":"2.0","result":{{"n": 1.50,"u":"\u0041"}}}}"#),
         )
     })
@@ -99,9 +96,9 @@ async fn configured_headers_are_on_every_request() {
     })
     .await;
     let mut settings = settings(server.address);
-    settings
+    web(&mut settings)
         .headers
-        .insert("authorization", http::HeaderValue::from_static("Bearer x"));
+        .insert("authorization", ::http::HeaderValue::from_static("Bearer x"));
     let upstream = Upstream::new(settings, Mint::new("boot")).unwrap();
     let running = supervise(&upstream);
     up(&upstream).await;
@@ -122,9 +119,10 @@ async fn errors_say_what_the_caller_may_do() {
         "{rpc:?}"
     );
     let rpc =
-        outcome_of(|received| Reply::Json(http::StatusCode::INTERNAL_SERVER_ERROR, received.error(-6))).await;
+        outcome_of(|received| Reply::Json(::http::StatusCode::INTERNAL_SERVER_ERROR, received.error(-6)))
+            .await;
     assert!(matches!(rpc, Err(UpstreamError::Rpc(_))), "{rpc:?}");
-    let refused = outcome_of(|_| Reply::Text(http::StatusCode::BAD_GATEWAY, "oops\r\n".to_owned())).await;
+    let refused = outcome_of(|_| Reply::Text(::http::StatusCode::BAD_GATEWAY, "oops\r\n".to_owned())).await;
     assert!(
         matches!(&refused, Err(UpstreamError::Refused { status, body }) if *status == 502 && body == "oops")
     );
@@ -170,8 +168,8 @@ async fn a_handshake_that_hangs_ends_with_the_time_to_connect() {
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
     let mut settings = settings(address);
-    settings.url = format!("https://{address}/mcp").parse().unwrap();
-    settings.connect_timeout = Duration::from_millis(50);
+    web(&mut settings).url = format!("https://{address}/mcp").parse().unwrap();
+    web(&mut settings).connect_timeout = Duration::from_millis(50);
     let upstream = Upstream::new(settings, Mint::new("boot")).unwrap();
     let (caller, _events) = legacy_caller();
     let outcome = upstream
@@ -233,10 +231,7 @@ async fn connections_are_used_again() {
     let upstream = upstream(server.address);
     let (caller, _events) = legacy_caller();
     for number in 0..20 {
-        let session = Session {
-            id: Some(format!("s{number}")),
-            version: ProtocolVersion::V2025_11_25,
-        };
+        let session = Session::new(Some(format!("s{number}")), ProtocolVersion::V2025_11_25);
         upstream
             .request(Via::Session(&session), &call(&json!({})), &caller)
             .await

@@ -5,10 +5,7 @@ use super::server::{Reply, eventually};
 use super::*;
 
 fn session() -> Session {
-    Session {
-        id: Some("mine".to_owned()),
-        version: ProtocolVersion::V2025_11_25,
-    }
+    Session::new(Some("mine".to_owned()), ProtocolVersion::V2025_11_25)
 }
 
 #[tokio::test]

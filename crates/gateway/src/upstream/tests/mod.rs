@@ -29,8 +29,9 @@ use serde_json::{Value, json};
 use tokio::sync::mpsc;
 use tokio_util::sync::{CancellationToken, DropGuard};
 
-use super::settings::Timing;
-use super::{Settings, State, Upstream, tls};
+use super::http::tls;
+use super::settings::{HttpSettings, Timing, TransportSettings};
+use super::{Settings, State, Upstream};
 use crate::exchange::{Caller, Event, EventSink, Outgoing};
 use crate::mint::Mint;
 use server::{Received, Reply, Server};
@@ -39,9 +40,6 @@ use server::{Received, Reply, Server};
 fn settings(address: SocketAddr) -> Settings {
     Settings {
         name: "up".to_owned(),
-        url: format!("http://{address}/mcp").parse::<Uri>().unwrap(),
-        headers: HeaderMap::new(),
-        tls: tls::client_config(false, None).unwrap(),
         pinned: None,
         import: Import {
             tools: true,
@@ -53,10 +51,17 @@ fn settings(address: SocketAddr) -> Settings {
             initial: Duration::from_millis(10),
             max: Duration::from_millis(40),
         },
-        connect_timeout: Duration::from_secs(1),
         max_response_bytes: 64 * 1024,
+        idle: Duration::from_secs(60),
+        transport: TransportSettings::Http(HttpSettings {
+            url: format!("http://{address}/mcp").parse::<Uri>().unwrap(),
+            headers: HeaderMap::new(),
+            tls: tls::client_config(false, None).unwrap(),
+            connect_timeout: Duration::from_secs(1),
+        }),
         timing: Timing {
             discover: Duration::from_millis(400),
+            open: Duration::from_secs(2),
             request: Duration::from_secs(2),
             patience: Duration::from_millis(400),
             look: Duration::from_millis(20),
@@ -64,6 +69,13 @@ fn settings(address: SocketAddr) -> Settings {
             debounce: Duration::from_millis(5),
             reopen: Duration::from_millis(10),
         },
+    }
+}
+
+fn web(settings: &mut Settings) -> &mut HttpSettings {
+    match &mut settings.transport {
+        TransportSettings::Http(http) => http,
+        TransportSettings::Child(_) => panic!("no HTTP server"),
     }
 }
 
@@ -136,7 +148,7 @@ struct Legacy {
 impl Legacy {
     fn reply(&self, received: &Received) -> Reply {
         match received.method() {
-            "server/discover" => Reply::Text(http::StatusCode::BAD_REQUEST, "no session".to_owned()),
+            "server/discover" => Reply::Text(::http::StatusCode::BAD_REQUEST, "no session".to_owned()),
             "initialize" => {
                 let number = self.sessions.fetch_add(1, Ordering::SeqCst) + 1;
                 Reply::Session(
@@ -188,7 +200,7 @@ fn modern(received: &Received) -> Reply {
             let result = json!({ "resultType": "complete", "tools": [{ "name": "work" }], "ttlMs": 0, "cacheScope": "private" });
             Reply::ok(received.result(result))
         }
-        _ => Reply::Json(http::StatusCode::NOT_FOUND, received.error(-32601)),
+        _ => Reply::Json(::http::StatusCode::NOT_FOUND, received.error(-32601)),
     }
 }
 

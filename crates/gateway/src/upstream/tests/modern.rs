@@ -28,7 +28,7 @@ async fn a_legacy_client_is_introduced_to_a_modern_upstream() {
     request.name = Some("größe".to_owned());
     request.parameter_headers.push((
         http::HeaderName::from_static("mcp-param-region"),
-        http::HeaderValue::from_static("north"),
+        ::http::HeaderValue::from_static("north"),
     ));
     upstream.request(Via::Modern, &request, &caller).await.unwrap();
     let sent = &server.received("tools/call")[0];
@@ -95,7 +95,7 @@ async fn a_legacy_upstream_sees_nothing_of_the_modern_metadata() {
 async fn errors_behind_an_http_status_are_still_errors() {
     let server = modern_server(|received| {
         (received.method() == "tools/call")
-            .then(|| Reply::Json(http::StatusCode::BAD_REQUEST, received.error(-32021)))
+            .then(|| Reply::Json(::http::StatusCode::BAD_REQUEST, received.error(-32021)))
     })
     .await;
     let (upstream, _running) = connected(&server).await;

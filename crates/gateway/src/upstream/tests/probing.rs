@@ -128,7 +128,7 @@ async fn an_unsupported_version_error_tells_which_era_to_use() {
             (received.method() == "server/discover").then(|| {
                 let error = json!({ "code": -32022, "message": "no", "data": { "supported": [supported] } });
                 let body = json!({ "jsonrpc": "2.0", "id": received.id(), "error": error });
-                Reply::Json(http::StatusCode::BAD_REQUEST, body)
+                Reply::Json(::http::StatusCode::BAD_REQUEST, body)
             })
         })
         .await;

@@ -25,10 +25,7 @@ async fn a_session_is_opened_as_the_client_would_open_it_and_closed_again() {
     let session = upstream.open(&profile()).await.unwrap();
     assert_eq!(
         session,
-        Session {
-            id: Some("s-1".to_owned()),
-            version: ProtocolVersion::V2025_06_18
-        }
+        Session::new(Some("s-1".to_owned()), ProtocolVersion::V2025_06_18)
     );
     let params = &server.received("initialize")[0].body["params"];
     assert_eq!(
@@ -139,10 +136,7 @@ async fn a_session_of_an_upstream_without_ids_costs_nothing_to_close() {
     let server = legacy_server(|_| None).await;
     let upstream = upstream(server.address);
     upstream
-        .close(&Session {
-            id: None,
-            version: ProtocolVersion::V2025_11_25,
-        })
+        .close(&Session::new(None, ProtocolVersion::V2025_11_25))
         .await;
     assert_eq!(server.count("DELETE"), 0);
 }

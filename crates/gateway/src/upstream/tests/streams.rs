@@ -5,10 +5,7 @@ use super::server::{Events, Reply};
 use super::*;
 
 fn session() -> Session {
-    Session {
-        id: Some("mine".to_owned()),
-        version: ProtocolVersion::V2025_11_25,
-    }
+    Session::new(Some("mine".to_owned()), ProtocolVersion::V2025_11_25)
 }
 
 /// A server whose calls are answered by streams that the test writes to.

@@ -12,8 +12,9 @@ use hyper_util::client::legacy::Client;
 use hyper_util::rt::{TokioExecutor, TokioTimer};
 
 use super::connector::Connector;
-use super::error::{UpstreamError, chain};
-use super::settings::Settings;
+use crate::upstream::error::{UpstreamError, chain};
+use crate::upstream::peer::Peer;
+use crate::upstream::settings::HttpSettings;
 
 /// Common servers close an idle connection after five seconds. Letting go of it earlier avoids most requests that
 /// are written into a connection which the server closes at that very moment: their outcome would be unknown.
@@ -21,7 +22,7 @@ const IDLE: Duration = Duration::from_secs(4);
 /// Idle connections that are kept; more are made as needed.
 const MAX_IDLE: usize = 64;
 
-pub(super) struct HttpClient {
+pub(in crate::upstream) struct HttpClient {
     client: Client<Connector, Full<Bytes>>,
     url: Uri,
     /// What every POST carries, the configured headers among it.
@@ -31,7 +32,7 @@ pub(super) struct HttpClient {
 }
 
 impl HttpClient {
-    pub(super) fn new(settings: &Settings) -> Self {
+    pub(in crate::upstream) fn new(settings: &HttpSettings) -> Self {
         // `retry_canceled_requests` stays on: hyper hands a request back for that retry only when the connection's
         // task never took it out of its queue, that is, when not one byte of it was written. A request that was
         // begun ends with an error that carries no request, and is never repeated.
@@ -64,6 +65,14 @@ impl HttpClient {
     /// The headers of a POST, to be completed.
     pub(super) fn post_headers(&self) -> HeaderMap {
         self.post.clone()
+    }
+
+    /// The headers of a POST of the gateway's own.
+    pub(super) fn own_headers(&self, peer: Peer<'_>, method: &str) -> HeaderMap {
+        let mut headers = self.post_headers();
+        peer.add_headers(&mut headers);
+        peer.add_request_headers(&mut headers, method, None, &[]);
+        headers
     }
 
     /// The headers of a GET or DELETE, to be completed.

@@ -9,8 +9,9 @@ use tokio::runtime::Handle;
 use tokio::time::timeout;
 
 use super::body;
-use super::core::Upstream;
-use super::peer::Peer;
+use super::client::HttpClient;
+use crate::upstream::core::Upstream;
+use crate::upstream::peer::Peer;
 
 /// Dropped before [`CancelGuard::answered`], it sends `notifications/cancelled`, once and in the background.
 ///
@@ -18,15 +19,22 @@ use super::peer::Peer;
 /// cancel.
 pub(super) struct CancelGuard<'a> {
     upstream: &'a Upstream,
+    http: &'a Arc<HttpClient>,
     peer: Peer<'a>,
     id: Option<&'a RequestId>,
 }
 
 impl<'a> CancelGuard<'a> {
-    pub(super) fn new(upstream: &'a Upstream, peer: Peer<'a>, id: &'a RequestId) -> Self {
+    pub(super) fn new(
+        upstream: &'a Upstream,
+        http: &'a Arc<HttpClient>,
+        peer: Peer<'a>,
+        id: &'a RequestId,
+    ) -> Self {
         let cancellable = matches!(peer, Peer::Legacy(_));
         Self {
             upstream,
+            http,
             peer,
             id: cancellable.then_some(id),
         }
@@ -48,7 +56,7 @@ impl Drop for CancelGuard<'_> {
         let params = RawValue::from_string(format!(r#"{{"requestId":{}}}"#, id.as_json()))
             .expect("the JSON of an id inside an object is JSON");
         let message = write::notification("notifications/cancelled", Some(&params));
-        let http = Arc::clone(&self.upstream.http);
+        let http = Arc::clone(self.http);
         let mut headers = http.post_headers();
         self.peer.add_headers(&mut headers);
         let limit = self.upstream.settings.timing.request;

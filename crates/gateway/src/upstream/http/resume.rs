@@ -7,10 +7,11 @@ use mcpg_mcp::headers::LAST_EVENT_ID;
 use mcpg_mcp::sse::Event;
 use tokio::time::sleep;
 
-use super::conversation::Conversation;
-use super::error::UpstreamError;
+use super::client::HttpClient;
 use super::events::{Content, EventStream};
-use super::peer::Peer;
+use crate::upstream::conversation::Conversation;
+use crate::upstream::error::UpstreamError;
+use crate::upstream::peer::Peer;
 
 /// So many attempts in a row may bring nothing new.
 const MAX_FRUITLESS: u32 = 8;
@@ -68,6 +69,7 @@ impl Conversation<'_> {
     /// `Lost`: the outcome of the request will never be known.
     pub(super) async fn resume(
         &mut self,
+        http: &HttpClient,
         place: &mut Place,
         mut cause: String,
     ) -> Result<EventStream, UpstreamError> {
@@ -80,7 +82,7 @@ impl Conversation<'_> {
         else {
             return Err(UpstreamError::lost(cause));
         };
-        let (http, settings) = (&self.upstream.http, &self.upstream.settings);
+        let settings = &self.upstream.settings;
         while place.fruitless < MAX_FRUITLESS {
             place.attempt();
             self.questions

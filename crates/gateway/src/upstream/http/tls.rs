@@ -10,11 +10,14 @@ use rustls::{ClientConfig, RootCertStore};
 use rustls_pki_types::pem::PemObject;
 use rustls_pki_types::{CertificateDer, PrivateKeyDer};
 
-use super::error::{SetupError, chain};
+use crate::upstream::error::{SetupError, chain};
 
 /// Makes the TLS settings of an upstream. Where `secure` is false TLS is never spoken, so the system's certificates
 /// are not even looked for: a machine may have none.
-pub(super) fn client_config(secure: bool, tls: Option<&Tls>) -> Result<ClientConfig, SetupError> {
+pub(in crate::upstream) fn client_config(
+    secure: bool,
+    tls: Option<&Tls>,
+) -> Result<ClientConfig, SetupError> {
     let builder = ClientConfig::builder_with_provider(Arc::new(ring::default_provider()))
         .with_safe_default_protocol_versions()
         .map_err(|error| SetupError::new(chain(&error)))?;

@@ -8,8 +8,8 @@ use mcpg_mcp::id::RequestId;
 use serde_json::value::RawValue;
 
 use super::body;
-use super::error::UpstreamError;
-use super::peer::Peer;
+use crate::upstream::error::UpstreamError;
+use crate::upstream::peer::Peer;
 
 /// How much of a body is worth showing.
 const SHOWN: usize = 300;
@@ -90,10 +90,7 @@ mod tests {
     use crate::upstream::Session;
 
     fn session() -> Session {
-        Session {
-            id: Some("s".to_owned()),
-            version: ProtocolVersion::V2025_11_25,
-        }
+        Session::new(Some("s".to_owned()), ProtocolVersion::V2025_11_25)
     }
 
     fn gone(status: u16, body: &str) -> bool {
@@ -136,10 +133,7 @@ mod tests {
 
     #[test]
     fn without_a_session_id_nothing_is_gone() {
-        let session = Session {
-            id: None,
-            version: ProtocolVersion::V2025_11_25,
-        };
+        let session = Session::new(None, ProtocolVersion::V2025_11_25);
         for peer in [
             Peer::Legacy(&session),
             Peer::Opening,

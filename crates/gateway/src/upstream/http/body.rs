@@ -4,7 +4,7 @@ use bytes::{Bytes, BytesMut};
 use http_body_util::BodyExt;
 use hyper::body::{Body, Incoming};
 
-use super::error::{UpstreamError, chain};
+use crate::upstream::error::{UpstreamError, chain};
 
 /// Reads a whole body.
 ///

@@ -14,7 +14,7 @@ use tokio::net::TcpStream;
 use tokio::time::timeout;
 use tower_service::Service;
 
-use super::settings::Settings;
+use crate::upstream::settings::HttpSettings;
 
 /// How long a connection may be silent before the system asks whether the other side is still there.
 const KEEP_ALIVE: Duration = Duration::from_secs(15);
@@ -34,7 +34,7 @@ type Connected = MaybeHttpsStream<TokioIo<TcpStream>>;
 type Failure = Box<dyn Error + Send + Sync>;
 
 impl Connector {
-    pub(super) fn new(settings: &Settings) -> Self {
+    pub(super) fn new(settings: &HttpSettings) -> Self {
         let mut tcp = HttpConnector::new();
         tcp.enforce_http(false);
         // Without it small requests wait for the acknowledgement of earlier ones.

@@ -8,7 +8,7 @@ use http_body_util::BodyExt;
 use hyper::body::Incoming;
 use mcpg_mcp::sse::{Decoder, Event};
 
-use super::error::{UpstreamError, chain};
+use crate::upstream::error::{UpstreamError, chain};
 
 pub(super) struct EventStream {
     body: Incoming,

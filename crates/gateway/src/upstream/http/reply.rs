@@ -4,11 +4,12 @@ use http::Response;
 use hyper::body::Incoming;
 
 use super::body;
-use super::conversation::{Answered, Conversation};
-use super::error::UpstreamError;
+use super::client::HttpClient;
 use super::events::{Content, EventStream, Next};
 use super::refusal;
 use super::resume::Place;
+use crate::upstream::conversation::{Answered, Conversation};
+use crate::upstream::error::UpstreamError;
 
 /// What became of a stream.
 enum StreamEnd {
@@ -19,7 +20,7 @@ enum StreamEnd {
 
 impl Conversation<'_> {
     /// Reads until the answer is there.
-    pub(super) async fn read(mut self, response: Response<Incoming>) -> Answered {
+    pub(super) async fn read(mut self, http: &HttpClient, response: Response<Incoming>) -> Answered {
         let limit = self.upstream.settings.max_response_bytes;
         let status = response.status();
         if !status.is_success() {
@@ -33,7 +34,7 @@ impl Conversation<'_> {
                     .unwrap_or_else(|| Err(UpstreamError::protocol("the body does not answer the request")))
             }
             Content::Events => {
-                self.read_stream(EventStream::new(response.into_body(), limit))
+                self.read_stream(http, EventStream::new(response.into_body(), limit))
                     .await
             }
             Content::Other => Err(UpstreamError::protocol(format!(
@@ -42,12 +43,12 @@ impl Conversation<'_> {
         }
     }
 
-    async fn read_stream(&mut self, mut events: EventStream) -> Answered {
+    async fn read_stream(&mut self, http: &HttpClient, mut events: EventStream) -> Answered {
         let mut place = Place::default();
         loop {
             match self.read_events(&mut events, &mut place).await? {
                 StreamEnd::Answered(answer) => return answer,
-                StreamEnd::Early(cause) => events = self.resume(&mut place, cause).await?,
+                StreamEnd::Early(cause) => events = self.resume(http, &mut place, cause).await?,
             }
         }
     }

@@ -1,0 +1,16 @@
+//! Servers that are reached over HTTP.
+
+mod body;
+mod cancel;
+mod client;
+mod connector;
+mod events;
+mod exchange;
+mod listen;
+mod open;
+mod refusal;
+mod reply;
+mod resume;
+pub(super) mod tls;
+
+pub(super) use client::HttpClient;
