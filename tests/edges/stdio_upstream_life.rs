@@ -255,7 +255,7 @@ async fn what_a_program_has_started_ends_with_it() {
     let noted = folder.path().join("pid");
     // The server answers nothing and leaves a process behind that holds on to its output.
     let text = format!("sleep 600 & echo $! > {}; exit 1", noted.display());
-    let retry = json!({"retry": {"initial_ms": 3_600_000, "max_ms": 3_600_000}});
+    let retry = json!({"retry": {"initial_ms": 600_000, "max_ms": 600_000}});
     let gateway = Settings::new().child("one", script(&text), retry).start().await;
     says(&gateway, &["An upstream is down.", "exited with status 1"]).await;
     let left: u32 = std::fs::read_to_string(&noted).unwrap().trim().parse().unwrap();

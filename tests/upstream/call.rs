@@ -114,7 +114,9 @@ pub(crate) fn is_modern(context: &RequestContext<RoleServer>) -> bool {
 
 /// Returns the id of the legacy session among the extensions of a request or notification.
 pub(crate) fn session_id(extensions: &rmcp::model::Extensions) -> Option<&str> {
-    let parts = extensions.get::<http::request::Parts>()?;
+    let Some(parts) = extensions.get::<http::request::Parts>() else {
+        return Some(crate::stdio::SESSION);
+    };
     parts.headers.get("mcp-session-id")?.to_str().ok()
 }
 

@@ -89,8 +89,7 @@ impl ServerHandler for Handler {
 
     async fn on_initialized(&self, context: NotificationContext<RoleServer>) {
         self.state.stats.notification("notifications/initialized");
-        let stdio = self.state.options.stdio.then_some(crate::stdio::SESSION);
-        if let Some(session) = session_id(&context.extensions).or(stdio) {
+        if let Some(session) = session_id(&context.extensions) {
             self.state.listeners.set_peer(session, context.peer.clone());
         }
     }

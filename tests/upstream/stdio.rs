@@ -35,6 +35,7 @@ pub(crate) async fn serve(options: Options) -> Result<(), Failure> {
     for (tool, description) in MISBEHAVIOUR {
         state.catalogue.add_tool(tool, description);
     }
+    state.listeners.add_session(SESSION);
     let control = control::router(&state);
     tokio::spawn(async move { axum::serve(listener, control).await });
     let handler = Handler {

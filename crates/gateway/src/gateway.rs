@@ -26,6 +26,10 @@ use crate::upstream::{Settings, Upstream};
 /// How long boot waits for upstreams that neither answer nor refuse; they are served as soon as they come.
 const FIRST_LOOK: Duration = Duration::from_secs(10);
 
+/// How long the background may take to come to rest at the end.
+const REST: Duration = Duration::from_secs(2);
+const CHILDREN_REST: Duration = Duration::from_secs(6);
+
 /// What the gateway needs besides its configuration.
 #[derive(Debug)]
 pub struct Parts {
@@ -229,8 +233,14 @@ impl Gateway {
             );
         }
         self.stop_upstreams.cancel();
-        // What is left are closes and cancels of upstream sessions: worth a moment, not more.
-        let _ = tokio::time::timeout(Duration::from_secs(2), self.router.rested()).await;
+        // What is left are closes and cancels of upstream sessions: worth a moment, not more. Processes are given longer,
+        // since nothing of them may stay behind.
+        let rest = if self.router.has_children() {
+            CHILDREN_REST
+        } else {
+            REST
+        };
+        let _ = tokio::time::timeout(rest, self.router.rested()).await;
     }
 }
 

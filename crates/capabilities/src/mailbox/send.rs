@@ -1,5 +1,6 @@
 //! Sending notes and requests.
 
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -134,6 +135,23 @@ impl Mailbox {
         body: Bytes,
         patience: Duration,
     ) -> Result<Bytes, Undelivered> {
+        let never = std::future::pending();
+        self.request_unless(to, kind, body, patience, never).await
+    }
+
+    /// The same, but the patience is also over when `lost` resolves: for instance when the other replica is dead, whose
+    /// mail nobody but its asker and the sweeper will ever touch.
+    ///
+    /// # Errors
+    /// [`Undelivered`], each of which says whether it may have been executed.
+    pub async fn request_unless(
+        &self,
+        to: &BootId,
+        kind: &str,
+        body: Bytes,
+        patience: Duration,
+        lost: impl Future<Output = ()>,
+    ) -> Result<Bytes, Undelivered> {
         let deadline = Instant::now() + patience;
         let waiter = Waiter::new(self);
         let reply = names::key(&self.config.boot, &waiter.name);
@@ -155,7 +173,7 @@ impl Mailbox {
         let answer = match asked.send().await {
             Ok(()) => {
                 self.publish(to, &WakeUp::Mail { name }).await;
-                asked.wait(deadline).await
+                asked.wait(deadline, lost).await
             }
             Err(error) => Err(error),
         };
@@ -179,11 +197,19 @@ impl Asked<'_> {
         }
     }
 
-    async fn wait(&mut self, deadline: Instant) -> Result<Bytes, Undelivered> {
-        while tokio::time::timeout_at(deadline, self.waiter.woken.notified())
-            .await
-            .is_ok()
-        {
+    async fn wait(
+        &mut self,
+        deadline: Instant,
+        lost: impl Future<Output = ()>,
+    ) -> Result<Bytes, Undelivered> {
+        let mut lost = pin!(lost);
+        loop {
+            tokio::select! {
+                biased;
+                () = self.waiter.woken.notified() => {}
+                () = &mut lost => break,
+                () = tokio::time::sleep_until(deadline) => break,
+            }
             if let Some(answer) = self.read_reply().await {
                 return answer;
             }

@@ -15,6 +15,7 @@ use tokio_util::task::TaskTracker;
 
 use super::catalogue::{Catalogue, Cursors};
 use super::drive::Patience;
+use super::elsewhere::Elsewhere;
 use super::endings::Endings;
 use super::head::Heads;
 use super::live::LiveCalls;
@@ -45,6 +46,7 @@ pub(crate) struct Router {
     pub(super) cursors: Cursors,
     pub(super) sessions: Arc<Sessions>,
     pub(super) openings: Openings,
+    pub(super) elsewhere: Elsewhere,
     pub(super) live: Arc<LiveCalls>,
     pub(super) heads: Arc<Heads>,
     pub(super) mailbox: Mailbox,
@@ -73,6 +75,7 @@ impl Router {
             cursors: Cursors::new(settings.mac),
             sessions: settings.sessions,
             openings: Openings::default(),
+            elsewhere: Elsewhere::default(),
             live: Arc::default(),
             heads: Arc::new(heads),
             mailbox: settings.mailbox,
@@ -94,6 +97,11 @@ impl Router {
     /// How many calls run.
     pub(crate) fn running_calls(&self) -> usize {
         self.calls.len()
+    }
+
+    /// Whether an upstream is a program that the gateway runs.
+    pub(crate) fn has_children(&self) -> bool {
+        self.members.iter().any(|(_, upstream)| upstream.is_child())
     }
 
     /// Waits until every running call has ended, whether or not somebody still listens to it.

@@ -57,8 +57,8 @@ impl Closer for Endings {
         let member = router
             .members
             .iter()
-            .find(|(federation, _)| federation.name == upstream);
-        let Some((_, member)) = member else {
+            .position(|(federation, _)| federation.name == upstream);
+        let Some(member) = member else {
             debug!(
                 message = "A session was left behind at an upstream that is configured no more.",
                 upstream
@@ -66,7 +66,7 @@ impl Closer for Endings {
             return true;
         };
         match serde_json::from_str::<Session>(session.get()) {
-            Ok(session) => member.close(&session).await,
+            Ok(session) => router.close_in(member, &session).await,
             Err(error) => {
                 debug!(message = "A session left behind at an upstream cannot be read.", upstream, %error);
                 true

@@ -8,7 +8,7 @@ use mcpg_mcp::object::{NotAnObject, Object};
 use mcpg_mcp::results::{self, CacheHints};
 use mcpg_mcp::version::Era;
 use serde_json::value::RawValue;
-use tracing::debug;
+use tracing::{debug, warn};
 
 use super::core::Router;
 use super::start::Client;
@@ -66,12 +66,11 @@ impl Router {
         client: &Client,
         caller: &Caller,
     ) -> Result<Result<Box<RawValue>, UpstreamError>, CallError> {
-        let (_, upstream) = &self.members[at];
         let session = self.upstream_session(at, client, None).await?;
-        match upstream.request(Via::Session(&session), outgoing, caller).await {
+        match self.request_in(at, &session, outgoing, caller).await? {
             Err(UpstreamError::SessionGone) => {
                 let fresh = self.upstream_session(at, client, Some(&session)).await?;
-                Ok(upstream.request(Via::Session(&fresh), outgoing, caller).await)
+                self.request_in(at, &fresh, outgoing, caller).await
             }
             other => Ok(other),
         }
@@ -146,6 +145,11 @@ pub(super) fn call_error(upstream: &str, error: UpstreamError, era: Era) -> Call
             format!("upstream {upstream} was lost in mid-call ({cause}): the outcome is unknown"),
         )
         .into(),
+        UpstreamError::Full { .. } => {
+            warn!(message = "No more processes of an upstream are started.", upstream, cause = %error);
+            ErrorObject::internal_with_reason("too_many_processes", format!("upstream {upstream}: {error}"))
+                .into()
+        }
         other => ErrorObject::upstream_invalid_response(upstream, other).into(),
     }
 }

@@ -39,10 +39,9 @@ impl MailHandler for Mail {
         self.router.look_at_all();
     }
 
-    /// Nothing that only one replica can do is asked for yet.
-    async fn execute(&self, kind: &str, _: Bytes) -> Handled {
-        debug!(message = "Refused a request of another replica.", kind);
-        Handled::Refused
+    /// What is asked for concerns child processes, which only one replica can reach.
+    async fn execute(&self, kind: &str, body: Bytes) -> Handled {
+        self.router.do_for_another(kind, &body).await
     }
 
     fn acknowledged(&self, session: &str, boot: &BootId) {

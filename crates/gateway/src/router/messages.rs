@@ -17,7 +17,6 @@ use super::live::Control;
 use super::sessions::recorded;
 use super::start::SessionRef;
 use crate::exchange::Answer;
-use crate::upstream::Via;
 
 impl Router {
     /// Takes a notification of a client. What is unknown or too late has no effect, as JSON-RPC demands.
@@ -150,19 +149,14 @@ impl Router {
         } else {
             self.sessions.current(&session.id).await?
         };
-        for (federation, upstream) in &self.members {
+        for (at, (federation, _)) in self.members.iter().enumerate() {
             let Ok(Some(upstream_session)) = recorded(&record, &federation.name) else {
                 continue;
             };
-            let (upstream, name) = (Arc::clone(upstream), federation.name.clone());
+            let router = Arc::clone(self);
             self.tasks.spawn(async move {
-                let via = Via::Session(&upstream_session);
-                if let Err(error) = upstream
-                    .notify(via, "notifications/roots/list_changed", None)
-                    .await
-                {
-                    debug!(message = "An upstream did not take a notification.", upstream = name, %error);
-                }
+                let method = "notifications/roots/list_changed";
+                router.notify_in(at, &upstream_session, method).await;
             });
         }
         Ok(())

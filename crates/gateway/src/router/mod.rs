@@ -5,6 +5,7 @@ mod catalogue;
 mod completion;
 mod core;
 mod drive;
+mod elsewhere;
 mod endings;
 mod execute;
 mod forward;

@@ -14,7 +14,7 @@ use super::core::Router;
 use super::forward::call_error;
 use super::start::{Client, SessionRef};
 use crate::exchange::{CallError, Caller, EventSink, Outgoing};
-use crate::upstream::{ClientProfile, Session, UpstreamError, Via};
+use crate::upstream::{ClientProfile, Home, Session, UpstreamError};
 
 type Opening = tokio::sync::Mutex<()>;
 
@@ -97,15 +97,30 @@ impl Router {
             capabilities: Arc::clone(&record.capabilities),
             client_info: record.client_info.clone(),
         };
-        let fresh = upstream
-            .open(&profile)
-            .await
-            .map_err(|error| call_error(&federation.name, error, client.version.era()))?;
+        let home = if upstream.is_child() {
+            Some(self.home()?)
+        } else {
+            None
+        };
+        let opened = upstream.open(&profile).await;
+        let mut fresh = opened.map_err(|error| call_error(&federation.name, error, client.version.era()))?;
+        fresh.home = home;
         debug!(message = "Opened a session upstream.", upstream = federation.name, session = %session.id);
         if let Some(level) = &record.log_level {
             self.send_level(at, &fresh, level, client).await;
         }
         Ok(fresh)
+    }
+
+    /// What ties a session to this replica.
+    fn home(&self) -> Result<Home, CallError> {
+        let owner = self.heads.replica.owner().ok_or_else(|| {
+            CallError::NotStarted("this replica has no lease at the moment and starts nothing".to_owned())
+        })?;
+        Ok(Home {
+            boot: self.heads.replica.boot().clone(),
+            owner,
+        })
     }
 
     /// Writes the opened session into the client session's record; whoever was first wins.
@@ -216,11 +231,11 @@ impl Router {
         };
         let sent = tokio::time::timeout(
             self.patience.silence,
-            upstream.request(Via::Session(session), &outgoing, &caller),
+            self.request_in(at, session, &outgoing, &caller),
         );
         match sent.await {
-            Ok(Ok(_)) | Ok(Err(UpstreamError::SessionGone)) => {}
-            Ok(Err(error)) => {
+            Ok(Ok(Ok(_) | Err(UpstreamError::SessionGone)) | Err(_)) => {}
+            Ok(Ok(Err(error))) => {
                 debug!(message = "An upstream did not take the log level.", upstream = federation.name, %error);
             }
             Err(_) => {

@@ -38,7 +38,7 @@ mod transport;
 
 pub(crate) use core::Upstream;
 pub(crate) use error::UpstreamError;
-pub(crate) use session::{ClientProfile, Session, Via};
+pub(crate) use session::{ClientProfile, Home, Session, Via};
 pub(crate) use settings::Settings;
 #[cfg(test)]
 pub(crate) use state::Status;

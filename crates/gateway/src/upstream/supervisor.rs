@@ -15,7 +15,7 @@ use super::state::{Offer, State, Status};
 /// What is still to be told to the upstream when the gateway stops is worth this long.
 const FAREWELL: Duration = Duration::from_secs(2);
 /// Processes end by themselves when their standard input is closed, or are ended.
-pub(crate) const FAREWELL_TO_CHILDREN: Duration = Duration::from_secs(6);
+const FAREWELL_TO_CHILDREN: Duration = Duration::from_secs(5);
 /// An upstream that forgets its sessions more often than this is treated like one that dies.
 const STEADY: Duration = Duration::from_secs(1);
 
@@ -38,11 +38,11 @@ impl Upstream {
             FAREWELL
         };
         let farewell = timeout(limit, async {
-            self.end_shared_session().await;
-            self.let_go().await;
             if let Some(children) = self.transport.children() {
+                // All at once: one that has to be forced takes its time.
                 children.end_all().await;
             }
+            self.end_shared_session().await;
             self.tasks.close();
             self.tasks.wait().await;
         });

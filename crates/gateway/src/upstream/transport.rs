@@ -57,6 +57,13 @@ impl Upstream {
         self.transport.children().is_some()
     }
 
+    /// Whether this replica runs the process of a session.
+    pub(crate) fn runs(&self, session: &Session) -> bool {
+        self.transport
+            .children()
+            .is_some_and(|children| children.has(session))
+    }
+
     /// Sends a request and converses until it is answered. Dropping the future cancels what was asked for a client.
     pub(super) async fn exchange(&self, peer: Peer<'_>, sending: Sending<'_>) -> Answered {
         match &self.transport {

@@ -15,7 +15,7 @@ use crate::upstream::error::UpstreamError;
 /// What a process is given to end by itself after its standard input was closed.
 const HINT: Duration = Duration::from_secs(2);
 /// What it is given after it was asked by a signal.
-const TERM: Duration = Duration::from_secs(2);
+const TERM: Duration = Duration::from_secs(1);
 
 /// A running process and its group.
 pub(super) struct Process {
