@@ -17,6 +17,7 @@ mod principals;
 mod rolling;
 mod status;
 mod stdio_upstream;
+mod stdio_upstream_fleet;
 mod stdio_upstream_life;
 mod walk;
 mod web_server;
