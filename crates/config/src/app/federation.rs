@@ -37,12 +37,12 @@ pub struct Upstream {
     /// Which revision of the protocol is spoken.
     pub protocol_version: UpstreamProtocol,
     /// Where the server is.
-    pub transport: Transport,
+    pub transport: UpstreamTransport,
 }
 
 /// Where an upstream server is.
 #[derive(Debug, Clone)]
-pub enum Transport {
+pub enum UpstreamTransport {
     /// It runs by itself and is reached over HTTP.
     Http(HttpTransport),
     /// The gateway runs it and speaks to it over its standard input and output.

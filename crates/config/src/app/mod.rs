@@ -30,7 +30,7 @@ pub use command::Command;
 pub use expression::ResultExpression;
 pub use federation::{
     ClientIdentity, CommandTransport, Federation, HttpTransport, Import, NameFilter, Naming, Retry,
-    SessionMode, Tls, Transport, Upstream, UpstreamProtocol,
+    SessionMode, Tls, Upstream, UpstreamProtocol, UpstreamTransport,
 };
 pub use http_backend::{BodyEscape, Http, HttpBody, JsonTemplate, StatusCodes, UrlTemplate};
 pub use json_schema::JsonSchema;

@@ -1,7 +1,7 @@
 //! The rules of `mcp.federations[].upstream`: a server at a URL, or one that is a program.
 
 use super::Checker;
-use crate::app::{ClientIdentity, CommandTransport, HttpTransport, Tls, Transport, Upstream};
+use crate::app::{ClientIdentity, CommandTransport, HttpTransport, Tls, Upstream, UpstreamTransport};
 use crate::path::Path;
 use crate::raw::federation::{RawTls, RawUpstream};
 use http::{HeaderMap, HeaderName, HeaderValue};
@@ -37,7 +37,7 @@ pub(super) fn upstream(raw: RawUpstream, path: &Path, checker: &mut Checker<'_>)
                 ("cwd", raw.cwd.is_some()),
             ];
             refuse(&misplaced, "command", "url", path, checker);
-            Transport::Http(http(&raw, path, checker)?)
+            UpstreamTransport::Http(http(&raw, path, checker)?)
         }
         (None, Some(_)) => {
             let misplaced = [
@@ -46,7 +46,7 @@ pub(super) fn upstream(raw: RawUpstream, path: &Path, checker: &mut Checker<'_>)
                 ("connect_timeout_ms", raw.connect_timeout_ms.is_some()),
             ];
             refuse(&misplaced, "url", "command", path, checker);
-            Transport::Command(command(raw, path, checker)?)
+            UpstreamTransport::Command(command(raw, path, checker)?)
         }
         (Some(_), Some(_)) => {
             checker.conflict(

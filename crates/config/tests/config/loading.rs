@@ -1,6 +1,6 @@
 use mcpg_config::app::{
     Backend, CommandTransport, Federation, HttpTransport, LogFormat, LogLevel, MockContent, SessionMode,
-    Transport, UpstreamProtocol,
+    UpstreamProtocol, UpstreamTransport,
 };
 use mcpg_config::{AppConfig, DiagnosticCode, Environment, Loaded, Source, load};
 use std::path::{Path, PathBuf};
@@ -21,15 +21,15 @@ fn loaded(sources: &[Source], variables: &[(&str, &str)]) -> Loaded {
 
 fn http(federation: &Federation) -> &HttpTransport {
     match &federation.upstream.transport {
-        Transport::Http(http) => http,
-        Transport::Command(command) => panic!("{command:?}"),
+        UpstreamTransport::Http(http) => http,
+        UpstreamTransport::Command(command) => panic!("{command:?}"),
     }
 }
 
 fn command(federation: &Federation) -> &CommandTransport {
     match &federation.upstream.transport {
-        Transport::Command(command) => command,
-        Transport::Http(http) => panic!("{http:?}"),
+        UpstreamTransport::Command(command) => command,
+        UpstreamTransport::Http(http) => panic!("{http:?}"),
     }
 }
 

@@ -75,11 +75,11 @@ impl Settings {
     ) -> Result<Self, SetupError> {
         let upstream = &federation.upstream;
         let (transport, timing) = match &upstream.transport {
-            app::Transport::Http(http) => {
+            app::UpstreamTransport::Http(http) => {
                 let transport = TransportSettings::Http(HttpSettings::new(http)?);
                 (transport, Timing::default())
             }
-            app::Transport::Command(command) => {
+            app::UpstreamTransport::Command(command) => {
                 let program = Program::new(&federation.name, command)?;
                 (TransportSettings::Child(Arc::new(program)), Timing::of_child())
             }
