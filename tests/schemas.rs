@@ -29,7 +29,7 @@ fn every_plugin_publishes_the_schema_that_its_library_carries() {
         let published = root().join(format!("schemas/cluster-{kind}.json"));
         assert!(
             !own.is_empty() && fs::read(&published).unwrap_or_default() == own,
-            "{} is not the schema of the plugin; run `MCPG_REGENERATE=1 cargo test --workspace schema`",
+            "{} is not the schema of the plugin; run `MCPG_REGENERATE=1 cargo test -p mcpg-cluster-{kind} schema`",
             published.display()
         );
         let library = fs::read(library(&format!("mcpg-cluster-{kind}"))).unwrap();

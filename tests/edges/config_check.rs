@@ -44,24 +44,32 @@ mcp:
 
 #[test]
 fn every_mistake_is_told_with_its_place_and_a_suggestion() {
-    let text = "gateway:\n  server:\n    bind_adress: 127.0.0.1:1\n    max_sessions: none\ngovernance:\n  access: {allow_anonymous: yes}\n";
-    ConfigCheck::of(text).run(&["config.yaml"]).assert_invalid("\
+    let text = "observability:\n  logs:\n    levl: debug\n    format: jsn\ngateway:\n  server: {max_sessions: none}\n\
+                governance:\n  access: {allow_anonymous: yes}\n";
+    ConfigCheck::of(text).run(&["config.yaml"]).assert_invalid(
+        "\
 ✗ config.yaml: invalid
 
-config.yaml:3:5: gateway.server.bind_adress: unknown key
-  found:   `bind_adress`
-  allowed: `bind_address`, `mcp_path`, `health_path`, `allowed_origins`, `allowed_hosts`, `request_timeout_ms`, `upgrade_after_ms`, `session_idle_timeout_ms`, `session_cache_ms`, `max_sessions`, `max_request_body_mb`, `max_response_mb`, `shutdown_timeout_ms`
-  hint:    did you mean `bind_address`?
+config.yaml:3:5: observability.logs.levl: unknown key
+  found:   `levl`
+  allowed: `level`, `format`
+  hint:    did you mean `level`?
 
-config.yaml:4:19: gateway.server.max_sessions: wrong type
+config.yaml:4:13: observability.logs.format: unknown value
+  found:   `jsn`
+  allowed: `human`, `json`
+  hint:    did you mean `json`?
+
+config.yaml:6:26: gateway.server.max_sessions: wrong type
   found:   `none`
   allowed: a whole number, 1..=100000000
 
-config.yaml:6:29: governance.access.allow_anonymous: wrong type
+config.yaml:8:29: governance.access.allow_anonymous: wrong type
   found:   `yes`
   allowed: `true` or `false`
   hint:    write `true`
-");
+",
+    );
 }
 
 #[test]
@@ -198,4 +206,34 @@ fn the_schema_is_the_published_one() {
     let checked = ConfigCheck::of("").run(&["--schema"]);
     assert_eq!((checked.code, checked.stderr.as_str()), (0, ""));
     assert_eq!(checked.stdout, published_schema());
+}
+
+#[test]
+fn an_invalid_file_has_its_warnings_behind_the_mistakes() {
+    let text = "plugins: [{id: com.example.other, source: {path: other.so}}]\ncluster: {}\n";
+    ConfigCheck::of(text).run(&["config.yaml"]).assert_invalid(
+        "\
+✗ config.yaml: invalid
+
+config.yaml:2:1: cluster.kind: required key is missing
+  found:   nothing
+  allowed: a text that matches `^[a-z][a-z0-9_]*$`
+warning: config.yaml:1:16: plugins[0].id: not loaded: `cluster.kind` is `single_node`
+  found:   `com.example.other`
+  hint:    remove the entry, or set `disabled: true`
+",
+    );
+}
+
+#[test]
+fn an_output_that_cannot_be_written_ends_with_two() {
+    let full = std::fs::OpenOptions::new().write(true).open("/dev/full").unwrap();
+    for arguments in [&["config.yaml"][..], &["--schema"]] {
+        let checked = ConfigCheck::of("").run_into(arguments, full.try_clone().unwrap());
+        assert_eq!(checked.code, 2);
+        assert_eq!(
+            checked.stderr,
+            "mcpg-config-check: the result cannot be written: No space left on device (os error 28)\n"
+        );
+    }
 }

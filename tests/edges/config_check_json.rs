@@ -33,7 +33,7 @@ fn a_valid_configuration_has_its_summary_and_its_warnings() {
 
 #[test]
 fn mistakes_have_the_same_places_as_for_people() {
-    let check = ConfigCheck::of("gateway:\n  servr: {}\n").file("over.yaml", "cluster: {}\n");
+    let check = ConfigCheck::of("observability:\n  logs: {levl: debug}\n").file("over.yaml", "cluster: {}\n");
     let checked = check.run(&["--format=json", "config.yaml", "over.yaml"]);
     assert_eq!(checked.code, 1);
     let expected = json!({
@@ -42,9 +42,9 @@ fn mistakes_have_the_same_places_as_for_people() {
         "summary": null,
         "mistakes": [
             {
-                "code": "unknown_key", "source": "config.yaml", "line": 2, "column": 3, "path": "gateway.servr",
-                "message": "unknown key", "found": "`servr`", "allowed": "`server`, `admin`, `require_durable`",
-                "hint": "did you mean `server`?",
+                "code": "unknown_key", "source": "config.yaml", "line": 2, "column": 10,
+                "path": "observability.logs.levl", "message": "unknown key", "found": "`levl`",
+                "allowed": "`level`, `format`", "hint": "did you mean `level`?",
             },
             {
                 "code": "missing_key", "source": "over.yaml", "line": 1, "column": 1, "path": "cluster.kind",

@@ -294,3 +294,41 @@ fn programs_get_the_same_places() {
     );
     assert_eq!(mistake["hint"], "did you mean `size`?");
 }
+
+#[test]
+fn a_mistake_in_a_layer_names_that_layer() {
+    let text = format!(
+        "cluster:\n  kind: fixture\n  deployment: a\n{}",
+        plugins("fixture", &library(FIXTURE))
+    );
+    ConfigCheck::of(&text)
+        .file("over.yaml", "cluster: {size: 11, limit: 11}\n")
+        .run(&["--plugins", "config.yaml", "over.yaml"])
+        .assert_invalid(
+            "\
+✗ config.yaml + over.yaml: invalid
+
+over.yaml:1:11: cluster.size: must be from 1 to 10
+  found:   a value that is not shown here
+  allowed: a whole number, at least 0
+",
+        );
+}
+
+#[test]
+fn a_plugin_that_never_answers_does_not_hold_up_the_end() {
+    let text = format!(
+        "cluster: {{kind: fixture, deployment: a, fault: validate_blocks}}\n{}",
+        plugins("fixture", &library(FIXTURE))
+    );
+    ConfigCheck::of(&text)
+        .run(&["--plugins", "config.yaml"])
+        .assert_invalid(
+            "\
+✗ config.yaml: invalid
+
+config.yaml:1:1: cluster: plugin dev.mcpg.cluster.fixture did not finish `validate` within 5s
+  hint:    report this to the author of the plugin
+",
+        );
+}

@@ -60,11 +60,16 @@ impl ConfigCheck {
 
     /// Runs the tool in the folder and waits for its end.
     pub(crate) fn run(&self, arguments: &[&str]) -> Checked {
+        self.run_into(arguments, Stdio::piped())
+    }
+
+    /// Runs the tool with its standard output going somewhere else.
+    pub(crate) fn run_into(&self, arguments: &[&str], stdout: impl Into<Stdio>) -> Checked {
         let mut child = self
             .command()
             .args(arguments)
             .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
+            .stdout(stdout)
             .stderr(Stdio::piped())
             .spawn()
             .expect("the tool starts");

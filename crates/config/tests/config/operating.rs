@@ -172,6 +172,7 @@ fn kind_of(schema: &Value, around: &str, blocks: &Blocks<'_>, several: bool) -> 
         "integer" => format!("whole number{plural}"),
         "number" => format!("number{plural}"),
         "boolean" => "true or false".to_owned(),
+        "array" if schema.get("items").is_none() => format!("list{plural}"),
         "array" => format!("list of {}", kind_of(&schema["items"], around, blocks, true)),
         _ => match blocks.place_of(schema) {
             // What belongs to a block follows it.
