@@ -107,8 +107,8 @@ impl<'s> Shape<'s> {
 
     /// Tells whether nothing is said about the type of what stands here.
     pub(crate) fn allows_anything(&self) -> bool {
-        let silent = |part: &&Value| part.get("type").is_none() && part.get("enum").is_none();
-        self.parts.iter().all(|part| silent(&part))
+        let says_something = |part: &&Value| part.get("type").is_some() || part.get("enum").is_some();
+        !self.parts.iter().any(says_something)
     }
 
     /// The words of an enumeration; empty when the schema has none here.

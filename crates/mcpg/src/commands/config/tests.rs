@@ -38,10 +38,10 @@ fn using(used: &[(usize, usize)]) -> String {
     lines.collect()
 }
 
-fn loaded(text: String) -> Loaded {
+fn loaded(text: &str) -> Loaded {
     let source = Source::Text {
         label: "starter.yaml".to_owned(),
-        text: text.clone(),
+        text: text.to_owned(),
         folder: ".".into(),
     };
     let loaded = load(&[source], &Environment::empty());
@@ -50,7 +50,7 @@ fn loaded(text: String) -> Loaded {
 
 #[test]
 fn the_starter_is_valid_as_it_is() {
-    let loaded = loaded(STARTER.to_owned());
+    let loaded = loaded(STARTER);
     assert!(loaded.warnings.is_empty(), "{:?}", loaded.warnings);
     assert!(loaded.config.cluster.is_single_node());
     assert!(loaded.config.bindings() > 0, "there is something to see");
@@ -60,9 +60,9 @@ fn the_starter_is_valid_as_it_is() {
 fn every_block_is_valid_when_it_is_used() {
     let blocks = blocks();
     assert!(blocks.len() >= 5, "only {} blocks were found", blocks.len());
-    let unchanged = loaded(STARTER.to_owned()).places.values();
+    let unchanged = loaded(STARTER).places.values();
     for block in &blocks {
-        let loaded = loaded(using(&[*block]));
+        let loaded = loaded(&using(&[*block]));
         let lines: Vec<&str> = STARTER.lines().collect();
         let text = lines[block.0..block.1].join("\n");
         assert!(loaded.warnings.is_empty(), "{text}\n{:?}", loaded.warnings);
@@ -72,7 +72,7 @@ fn every_block_is_valid_when_it_is_used() {
 
 #[test]
 fn all_blocks_are_valid_together() {
-    let loaded = loaded(using(&blocks()));
+    let loaded = loaded(&using(&blocks()));
     assert!(loaded.warnings.is_empty(), "{:?}", loaded.warnings);
     assert!(!loaded.config.cluster.is_single_node());
 }
