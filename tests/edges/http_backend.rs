@@ -1,9 +1,12 @@
 //! Tools, prompts and resources that a web server answers.
 
+use std::time::{Duration, Instant};
+
 use serde_json::{Value, json};
 
+use super::backend_calls::{call, failure, with_tools};
 use super::web_server::WebServer;
-use crate::support::gateway::{Gateway, Settings};
+use crate::support::gateway::Settings;
 use crate::support::legacy::Session;
 use crate::support::mcp::text_of;
 use crate::support::modern::Client;
@@ -17,50 +20,371 @@ pub(super) fn tool(name: &str, url: &str, more: Value) -> Value {
     json!({"name": name, "backend": backend})
 }
 
-/// A gateway with these tools.
-pub(super) async fn with_tools(tools: Vec<Value>) -> Gateway {
-    Settings::new()
-        .block("mcp", json!({"capabilities": {"tools": tools}}))
-        .start()
-        .await
-}
-
-/// Calls a tool in both eras; the results are the same apart from what belongs to the era.
-pub(super) async fn call(gateway: &Gateway, name: &str, arguments: Value) -> Value {
-    let legacy = Session::open(&gateway.endpoint)
-        .await
-        .tool(name, arguments.clone())
-        .await;
-    let params = json!({"name": name, "arguments": arguments});
-    let mut modern = Client::new(&gateway.endpoint).result("tools/call", params).await;
-    assert_eq!(modern["resultType"], "complete", "{modern}");
-    modern.as_object_mut().unwrap().remove("resultType");
-    assert_eq!(modern, legacy);
-    legacy
-}
-
-/// Calls a tool that fails, and returns what it says.
-pub(super) async fn failure(gateway: &Gateway, name: &str, arguments: Value) -> String {
-    let result = call(gateway, name, arguments).await;
-    assert_eq!(result["isError"], true, "{result}");
-    text_of(&result).to_owned()
-}
-
 #[tokio::test]
 async fn a_get_brings_the_body_as_text() {
     let server = WebServer::start().await;
     let url = server.url("/things/${arguments.id}?fixed=1");
-    let gateway = with_tools(vec![tool(
-        "thing",
-        &url,
-        json!({"query": {"q": "${arguments.q}"}, "headers": {"authorization": "Bearer s3cret"}}),
-    )])
-    .await;
+    let more = json!({"query": {"q": "${arguments.q}"}, "headers": {"authorization": "Bearer s3cret"}});
+    let gateway = with_tools(vec![tool("thing", &url, more)]).await;
     let result = call(&gateway, "thing", json!({"id": 7, "q": "a b&c"})).await;
     assert_eq!(result.get("isError"), None);
     let seen: Value = serde_json::from_str(text_of(&result)).unwrap();
     assert_eq!(seen["method"], "GET");
     assert_eq!(seen["target"], "/things/7?fixed=1&q=a+b%26c");
     assert_eq!(seen["headers"]["authorization"], "Bearer s3cret");
+    assert!(
+        seen["headers"]["user-agent"]
+            .as_str()
+            .unwrap()
+            .starts_with("mcpg/")
+    );
     assert_eq!(server.requests().len(), 2, "one for each era");
+}
+
+#[tokio::test]
+async fn every_method_is_sent() {
+    let server = WebServer::start().await;
+    let methods = ["get", "head", "post", "put", "patch", "delete", "options"];
+    let tools = methods.map(|method| tool(method, &server.url("/"), json!({"method": method})));
+    let gateway = with_tools(tools.to_vec()).await;
+    for method in methods {
+        call(&gateway, method, json!({})).await;
+        assert_eq!(server.last()["method"], method.to_uppercase());
+    }
+}
+
+#[tokio::test]
+async fn a_status_that_is_not_expected_is_a_failure_with_the_beginning_of_the_body() {
+    let server = WebServer::start().await;
+    let headers = json!({"authorization": "Bearer s3cret"});
+    let tools = vec![
+        tool("missing", &server.url("/status/404"), json!({"headers": headers})),
+        tool(
+            "fine",
+            &server.url("/status/404"),
+            json!({"expected_status_codes": ["200..=299", 404]}),
+        ),
+        tool(
+            "strict",
+            &server.url("/"),
+            json!({"expected_status_codes": [201]}),
+        ),
+        tool("moved", &server.url("/status/304"), json!({})),
+    ];
+    let gateway = with_tools(tools).await;
+    let host = format!("127.0.0.1:{}", server.port());
+    assert_eq!(
+        failure(&gateway, "missing", json!({})).await,
+        format!("{host} answered with status 404 Not Found:\nthis is 404 Not Found")
+    );
+    assert_eq!(
+        text_of(&call(&gateway, "fine", json!({})).await),
+        "this is 404 Not Found"
+    );
+    let strict = failure(&gateway, "strict", json!({})).await;
+    assert!(
+        strict.starts_with(&format!("{host} answered with status 200 OK:\n{{")),
+        "{strict}"
+    );
+    let moved = failure(&gateway, "moved", json!({})).await;
+    assert_eq!(moved, format!("{host} answered with status 304 Not Modified"));
+    assert!(!gateway.program.output().contains("s3cret"));
+}
+
+#[tokio::test]
+async fn only_the_beginning_of_a_long_failure_is_told() {
+    let server = WebServer::start().await;
+    let more = json!({"expected_status_codes": [418]});
+    let gateway = with_tools(vec![tool("long", &server.url("/bytes/100000"), more)]).await;
+    let why = failure(&gateway, "long", json!({})).await;
+    assert!(why.len() < 1200 && why.ends_with("xx…"), "{}", why.len());
+}
+
+#[tokio::test]
+async fn an_expression_makes_the_result() {
+    let server = WebServer::start().await;
+    let url = server.url("/x?n=7");
+    let expressions = [
+        (
+            "text",
+            "json.method + ' ' + string(status) + ' ' + headers['x-served-by']",
+            "GET 200 test",
+        ),
+        (
+            "list",
+            "[json.method, json.target.split('=')[1]]",
+            r#"["GET","7"]"#,
+        ),
+        (
+            "map",
+            "{'b': 2 > 1, 'a': null, 'c': 1.5 + 1.0}",
+            r#"{"a":null,"b":true,"c":2.5}"#,
+        ),
+        ("raw", "text.contains('GET') ? 'yes' : 'no'", "yes"),
+        ("number", "int(json.target.split('=')[1]) + 1", "8"),
+    ];
+    let tools = expressions.map(|(name, result, _)| tool(name, &url, json!({"result": result})));
+    let gateway = with_tools(tools.to_vec()).await;
+    for (name, _, expected) in expressions {
+        let result = call(&gateway, name, json!({})).await;
+        assert_eq!(text_of(&result), expected, "{name}");
+        assert_eq!(
+            result.get("structuredContent"),
+            None,
+            "{name}: no structure was promised"
+        );
+    }
+}
+
+#[tokio::test]
+async fn an_expression_that_fails_says_why() {
+    let server = WebServer::start().await;
+    let tools = vec![
+        tool("key", &server.url("/"), json!({"result": "json.nothing"})),
+        tool("no_json", &server.url("/bytes/3"), json!({"result": "json.a"})),
+        tool("null", &server.url("/bytes/3"), json!({"result": "json == null"})),
+    ];
+    let gateway = with_tools(tools).await;
+    let why = failure(&gateway, "key", json!({})).await;
+    assert_eq!(
+        why,
+        "the `result` expression fails for this answer: No such key: nothing"
+    );
+    let why = failure(&gateway, "no_json", json!({})).await;
+    assert!(
+        why.starts_with("the `result` expression fails for this answer: "),
+        "{why}"
+    );
+    assert_eq!(text_of(&call(&gateway, "null", json!({})).await), "true");
+}
+
+#[tokio::test]
+async fn a_promised_structure_is_checked_and_sent_in_both_forms() {
+    let server = WebServer::start().await;
+    let schema =
+        json!({"type": "object", "required": ["method"], "properties": {"method": {"enum": ["GET"]}}});
+    let mut tools = vec![
+        tool("fits", &server.url("/"), json!({})),
+        tool(
+            "mapped",
+            &server.url("/"),
+            json!({"result": "{'method': json.method}"}),
+        ),
+        tool("other", &server.url("/"), json!({"method": "post"})),
+        tool("no_json", &server.url("/bytes/3"), json!({})),
+    ];
+    for tool in &mut tools {
+        tool["output_schema"] = schema.clone();
+    }
+    let gateway = with_tools(tools).await;
+    let mapped = call(&gateway, "mapped", json!({})).await;
+    assert_eq!(mapped["structuredContent"], json!({"method": "GET"}));
+    assert_eq!(text_of(&mapped), r#"{"method":"GET"}"#);
+    let fits = Session::open(&gateway.endpoint)
+        .await
+        .tool("fits", json!({}))
+        .await;
+    assert_eq!(fits["structuredContent"]["target"], "/");
+    let oldest = Session::open_as(&gateway.endpoint, "2025-03-26", json!({})).await;
+    let old = oldest.tool("mapped", json!({})).await;
+    assert_eq!(
+        (text_of(&old), old.get("structuredContent")),
+        (r#"{"method":"GET"}"#, None)
+    );
+    assert_eq!(
+        failure(&gateway, "other", json!({})).await,
+        "the result does not fit the output schema of the tool:\n- /method: \"POST\" is not one of \"GET\""
+    );
+    assert_eq!(
+        failure(&gateway, "no_json", json!({})).await,
+        "the result is no JSON, which the output schema of the tool promises"
+    );
+}
+
+#[tokio::test]
+async fn a_body_that_is_no_text_is_shown_as_far_as_it_is() {
+    let server = WebServer::start().await;
+    let tools = vec![
+        tool("latin", &server.url("/raw/"), json!({})),
+        tool("packed", &server.url("/encoded/"), json!({})),
+    ];
+    let gateway = with_tools(tools).await;
+    let result = call(&gateway, "latin", json!({})).await;
+    assert_eq!(text_of(&result), "caf\u{fffd}");
+    let note = result["content"][1]["text"].as_str().unwrap();
+    assert!(note.contains("not valid UTF-8"), "{note}");
+    let why = failure(&gateway, "packed", json!({})).await;
+    assert!(
+        why.ends_with("sends a body in the encoding gzip, which was not asked for"),
+        "{why}"
+    );
+}
+
+#[tokio::test]
+async fn a_large_answer_is_not_read_to_its_end() {
+    let server = WebServer::start().await;
+    let more = json!({"max_response_mb": 2});
+    let tools = vec![
+        tool("endless", &server.url("/endless/"), more.clone()),
+        tool("announced", &server.url("/bytes/2097153"), more.clone()),
+        tool("exact", &server.url("/bytes/2097152"), more),
+    ];
+    let gateway = with_tools(tools).await;
+    let expected = format!(
+        "the answer of 127.0.0.1:{} is longer than 2097152 bytes (`max_response_mb`)",
+        server.port()
+    );
+    assert_eq!(failure(&gateway, "endless", json!({})).await, expected);
+    // What the sockets between hold is taken too, but not much more.
+    assert!(server.pieces() < 40, "{}", server.pieces());
+    assert_eq!(failure(&gateway, "announced", json!({})).await, expected);
+    assert_eq!(
+        text_of(&call(&gateway, "exact", json!({})).await).len(),
+        2_097_152
+    );
+}
+
+#[tokio::test]
+async fn the_time_limit_ends_the_request() {
+    let server = WebServer::start().await;
+    let gateway = with_tools(vec![tool(
+        "slow",
+        &server.url("/never/"),
+        json!({"timeout_ms": 300}),
+    )])
+    .await;
+    let began = Instant::now();
+    let why = failure(&gateway, "slow", json!({})).await;
+    assert_eq!(
+        why,
+        format!(
+            "no complete answer from 127.0.0.1:{} within 300 ms",
+            server.port()
+        )
+    );
+    assert!(began.elapsed() < Duration::from_secs(20), "{:?}", began.elapsed());
+    server.was_abandoned(2).await;
+    assert_eq!(
+        server.requests().len(),
+        2,
+        "asked once in each era, and never again"
+    );
+}
+
+#[tokio::test]
+async fn a_cancelled_call_drops_its_connection_in_both_eras() {
+    let server = WebServer::start().await;
+    let gateway = with_tools(vec![tool("slow", &server.url("/never/"), json!({}))]).await;
+    let session = Session::open(&gateway.endpoint).await;
+    let (id, mut exchange) = session.start_tool("slow", json!({})).await;
+    server.was_asked(1).await;
+    session.cancel(&id).await;
+    assert_eq!(exchange.next().await, None, "a response after the cancel");
+    server.was_abandoned(1).await;
+
+    let client = Client::new(&gateway.endpoint);
+    let params = json!({"name": "slow", "arguments": {}});
+    let exchange = client.start(json!(1), "tools/call", params).await;
+    server.was_asked(2).await;
+    drop(exchange);
+    server.was_abandoned(2).await;
+}
+
+#[tokio::test]
+async fn a_request_is_never_repeated() {
+    let server = WebServer::start().await;
+    let more = json!({"method": "post", "body": {"pay": 1}});
+    let tools = vec![
+        tool("warm", &server.url("/"), json!({})),
+        tool("breaks", &server.url("/break/"), more.clone()),
+        tool("failing", &server.url("/status/503"), more),
+    ];
+    let gateway = with_tools(tools).await;
+    let session = Session::open(&gateway.endpoint).await;
+    // The next request goes over this connection, and the server closes it without an answer.
+    session.tool("warm", json!({})).await;
+    let broken = session.tool("breaks", json!({})).await;
+    assert_eq!(broken["isError"], true, "{broken}");
+    assert!(text_of(&broken).contains("does not answer: "), "{broken}");
+    session.tool("failing", json!({})).await;
+    let targets: Vec<Value> = server
+        .requests()
+        .iter()
+        .map(|request| request["target"].clone())
+        .collect();
+    assert_eq!(targets, ["/", "/break/", "/status/503"]);
+}
+
+#[tokio::test]
+async fn a_server_that_is_not_there_is_a_failure() {
+    let port = {
+        let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        listener.local_addr().unwrap().port()
+    };
+    let url = format!("http://127.0.0.1:{port}/s3cret?key=s3cret");
+    let gateway = with_tools(vec![tool("gone", &url, json!({}))]).await;
+    let why = failure(&gateway, "gone", json!({})).await;
+    assert!(
+        why.starts_with(&format!("127.0.0.1:{port} does not answer: ")),
+        "{why}"
+    );
+    assert!(!why.contains("s3cret"), "{why}");
+}
+
+#[tokio::test]
+async fn prompts_and_resources_are_answered_by_a_server() {
+    let server = WebServer::start().await;
+    let backend = |path: &str| json!({"kind": "http", "url": server.url(path), "allow_private": true, "result": "json.target"});
+    let broken = json!({"kind": "http", "url": server.url("/status/500"), "allow_private": true});
+    let capabilities = json!({
+        "prompts": [
+            {"name": "review", "description": "d", "arguments": [{"name": "topic"}], "backend": backend("/p/${arguments.topic}")},
+            {"name": "broken", "backend": broken},
+        ],
+        "resources": [
+            {"uri": "note://one", "mime_type": "text/plain", "backend": backend("/r")},
+            {"uri": "note://broken", "backend": broken},
+        ],
+        "resource_templates": [{"uri_template": "note://{id}/text", "backend": backend("/t/${arguments.id}")}],
+    });
+    let gateway = Settings::new()
+        .block("mcp", json!({"capabilities": capabilities}))
+        .start()
+        .await;
+    let session = Session::open(&gateway.endpoint).await;
+    let client = Client::new(&gateway.endpoint);
+    let ask = async |method: &str, params: Value| {
+        let legacy = session.result(method, params.clone()).await;
+        let modern = client.result(method, params).await;
+        assert_eq!(modern["contents"], legacy["contents"], "{method}");
+        assert_eq!(modern["messages"], legacy["messages"], "{method}");
+        legacy
+    };
+    let params = json!({"name": "review", "arguments": {"topic": "a/b"}});
+    let prompt = ask("prompts/get", params).await;
+    assert_eq!(prompt["messages"][0]["role"], "user");
+    assert_eq!(prompt["messages"][0]["content"]["text"], "/p/a%2Fb");
+    let fixed = ask("resources/read", json!({"uri": "note://one"})).await;
+    assert_eq!(
+        fixed["contents"][0],
+        json!({"uri": "note://one", "mimeType": "text/plain", "text": "/r"})
+    );
+    let templated = ask("resources/read", json!({"uri": "note://7/text"})).await;
+    assert_eq!(templated["contents"][0]["text"], "/t/7");
+
+    let params = json!({"name": "broken"});
+    let error = session.request("prompts/get", params).await["error"].clone();
+    assert_eq!(
+        (&error["code"], &error["data"]["reason"]),
+        (&json!(-32603), &json!("backend_failed"))
+    );
+    assert!(
+        error["message"].as_str().unwrap().contains("status 500"),
+        "{error}"
+    );
+    let error = session
+        .request("resources/read", json!({"uri": "note://broken"}))
+        .await["error"]
+        .clone();
+    assert_eq!(error["data"]["reason"], "backend_failed", "{error}");
 }

@@ -1,6 +1,9 @@
 //! What makes the gateway usable by an operator: identities, backends, processes, and what it tells of itself.
 
 mod access;
+mod backend_calls;
+mod command_backend;
+mod command_backend_ends;
 mod config_check;
 mod config_check_json;
 mod config_check_plugins;
@@ -10,6 +13,8 @@ mod draining;
 mod health;
 mod http_backend;
 mod http_backend_arguments;
+mod http_backend_hosts;
+mod input_schemas;
 mod keys;
 mod pipe;
 mod pipe_clients;

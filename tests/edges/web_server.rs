@@ -89,10 +89,10 @@ impl WebServer {
         until_true("the server is asked", async || self.requests().len() == times).await;
     }
 
-    /// Waits until a client has given a request up.
-    pub(super) async fn was_abandoned(&self) {
+    /// Waits until clients have given up so many requests.
+    pub(super) async fn was_abandoned(&self, times: usize) {
         until_true("a request is given up", async || {
-            self.seen.lock().unwrap().abandoned > 0
+            self.seen.lock().unwrap().abandoned == times
         })
         .await;
     }
@@ -127,10 +127,13 @@ async fn answer(State(seen): State<Arc<Mutex<Seen>>>, request: Request) -> Respo
             let code = StatusCode::from_bytes(code.as_bytes()).unwrap();
             (code, format!("this is {code}")).into_response()
         }
+        Some(("loop", _)) => (StatusCode::FOUND, [(LOCATION, "/loop/")]).into_response(),
+        // The connection ends without an answer.
+        Some(("break", _)) => panic!("as the test wants it"),
         Some(("redirect", code)) => {
-            let to = head.uri.query().unwrap_or_default();
+            let to = head.uri.query().unwrap_or_default().replace("%23", "#");
             let code = StatusCode::from_bytes(code.as_bytes()).unwrap();
-            (code, [(LOCATION, HeaderValue::from_str(to).unwrap())]).into_response()
+            (code, [(LOCATION, HeaderValue::from_str(&to).unwrap())]).into_response()
         }
         Some(("never", _)) => {
             let _unanswered = Unanswered(seen);

@@ -14,7 +14,7 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
-use crate::backends::OwnBindings;
+use crate::backends::{OwnBindings, Programs};
 use crate::boot_error::BootError;
 use crate::http::{Drain, Frontend, FrontendSettings, Listener, Listening};
 use crate::inspector::Inspector;
@@ -53,6 +53,7 @@ pub struct Gateway {
     drain: Arc<Drain>,
     stop_accepting: CancellationToken,
     stop_upstreams: CancellationToken,
+    programs: Programs,
     shutdown_timeout: Duration,
 }
 
@@ -108,6 +109,7 @@ impl Gateway {
             .map(|federation| member(federation, server.max_response_bytes, &mint))
             .collect::<Result<Vec<_>, _>>()?;
         let own = OwnBindings::new(config.mcp.capabilities)?;
+        let programs = own.programs();
         let router = Router::new(RouterSettings {
             own,
             members,
@@ -154,6 +156,7 @@ impl Gateway {
             drain,
             stop_accepting,
             stop_upstreams,
+            programs,
             shutdown_timeout,
         })
     }
@@ -232,6 +235,7 @@ impl Gateway {
                 limit_ms
             );
         }
+        self.programs.end().await;
         self.stop_upstreams.cancel();
         // What is left are closes and cancels of upstream sessions: worth a moment, not more. Processes are given longer,
         // since nothing of them may stay behind.

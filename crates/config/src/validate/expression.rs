@@ -41,7 +41,7 @@ pub(super) fn validate(text: &str, path: &Path, checker: &mut Checker<'_>) -> Op
         );
     }
     let is_known = unknown.variables.is_empty() && unknown.functions.is_empty();
-    is_known.then(|| ResultExpression::new(program))
+    is_known.then(|| ResultExpression::new(&program))
 }
 
 fn reason(errors: &ParseErrors) -> String {

@@ -7,7 +7,7 @@ use serde_json::value::RawValue;
 use serde_json::{Map, Value};
 
 use super::arguments::Arguments;
-use super::command::CommandBackends;
+use super::command::{CommandBackends, Programs};
 use super::http::HttpBackends;
 use super::listed::{Listed, Lists};
 use super::mock;
@@ -43,6 +43,11 @@ impl OwnBindings {
                 .collect(),
             capabilities,
         })
+    }
+
+    /// The programs that run for these bindings: they end with this value.
+    pub(crate) fn programs(&self) -> Programs {
+        self.command.programs()
     }
 
     /// The list items of one kind, in file order.

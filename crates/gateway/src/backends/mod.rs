@@ -10,3 +10,4 @@ mod reply;
 mod template;
 
 pub(crate) use bindings::OwnBindings;
+pub(crate) use command::Programs;

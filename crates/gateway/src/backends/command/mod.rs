@@ -4,48 +4,54 @@
 //! runs in a process group of its own, which is ended as a whole ([`process`]).
 
 mod environment;
+mod group;
 mod output;
 mod process;
+mod programs;
 
 use std::ffi::OsString;
 use std::sync::Arc;
 
 use mcpg_config::app::{Command, Template};
-use tokio::sync::Semaphore;
 use tracing::warn;
 
 use super::arguments::{Arguments, fill_present, named};
 use super::reply::{BackendError, Reply};
 use process::{Ended, Finished, Prepared};
+pub(crate) use programs::Programs;
+use programs::{AT_ONCE, Running};
 
-/// How many programs run at once. A flood of calls must not become a flood of processes.
-const AT_ONCE: usize = 64;
 /// How much of the end of an output is told of a failure, in bytes.
 const SHOWN: usize = 2_000;
 
 /// What all command backends share.
 #[derive(Debug)]
 pub(super) struct CommandBackends {
-    places: Arc<Semaphore>,
+    running: Arc<Running>,
 }
 
 impl CommandBackends {
     pub(super) fn new() -> Self {
         Self {
-            places: Arc::new(Semaphore::new(AT_ONCE)),
+            running: Arc::new(Running::new()),
         }
+    }
+
+    /// All programs that run, for whoever ends them.
+    pub(super) fn programs(&self) -> Programs {
+        Programs::new(&self.running)
     }
 
     /// Runs the program once and makes a result of its output. Dropping the future ends the program and everything
     /// that it started.
     pub(super) async fn call(&self, command: &Command, arguments: &Arguments) -> Result<Reply, BackendError> {
         let prepared = prepare(command, arguments).map_err(BackendError::Refused)?;
-        let place = Arc::clone(&self.places).try_acquire_owned().map_err(|_| {
+        let place = self.running.place().ok_or_else(|| {
             BackendError::Overloaded(format!(
                 "{AT_ONCE} programs are running already; try again when one of them is done"
             ))
         })?;
-        match process::run(prepared, place).await {
+        match process::run(prepared, place, &self.running).await {
             Ok(finished) => reply(command, &finished).map_err(BackendError::Failed),
             Err(error) => {
                 warn!(message = "A program could not be started.", program = %command.program.display(), %error);
@@ -101,6 +107,7 @@ fn reply(command: &Command, finished: &Finished) -> Result<Reply, String> {
             "the program did not end within {} ms and was stopped",
             command.timeout.as_millis()
         ),
+        Ended::Cancelled => "the program was stopped, because the gateway stops".to_owned(),
         Ended::TooLong(output) => format!(
             "the program wrote more than {} bytes to {output} and was stopped (`max_output_mb`)",
             command.max_output_bytes

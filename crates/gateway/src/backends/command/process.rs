@@ -1,7 +1,4 @@
 //! One run of a program, from its start until nothing of it is left.
-//!
-//! The program leads a process group. A group keeps its number as long as it has a member or its leader is not reaped,
-//! so the leader is reaped last: until then a signal to the group can reach nobody else.
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;
@@ -11,7 +8,7 @@ use std::path::PathBuf;
 use std::process::{ExitStatus, Stdio};
 use std::time::Duration;
 
-use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, kill_process_group, waitid};
+use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, waitid};
 use tokio::io::AsyncWriteExt;
 use tokio::process::{Child, ChildStderr, ChildStdin, ChildStdout, Command};
 use tokio::signal::unix::{Signal as Signals, SignalKind, signal};
@@ -19,10 +16,12 @@ use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::{sleep, timeout};
 use tokio_util::sync::CancellationToken;
 
+use super::group::Group;
 use super::output::{Output, Read};
+use super::programs::Running;
 
 /// How long a program that is to end may take for it.
-const GRACE: Duration = Duration::from_secs(2);
+pub(super) const GRACE: Duration = Duration::from_secs(2);
 /// How long outputs are read on when the program is gone: somebody who left its group may hold them open.
 const LEFTOVER: Duration = Duration::from_secs(1);
 
@@ -51,18 +50,14 @@ pub(super) struct Finished {
 pub(super) enum Ended {
     Exited(ExitStatus),
     TimedOut,
+    /// Nobody waits for it any more, or the gateway stops.
+    Cancelled,
     /// More was written than is allowed, to the output of this name.
     TooLong(&'static str),
     Lost(io::Error),
 }
 
-/// The process group of a program. Dropped before it was let go of, it is killed.
-struct Group {
-    leader: Pid,
-    is_over: bool,
-}
-
-struct Running {
+struct Program {
     child: Child,
     group: Group,
     children: Signals,
@@ -74,16 +69,20 @@ struct Running {
 ///
 /// # Errors
 /// The program cannot be started.
-pub(super) async fn run(prepared: Prepared, place: OwnedSemaphorePermit) -> io::Result<Finished> {
-    let (running, stdin) = Running::start(&prepared)?;
-    let cancel = CancellationToken::new();
+pub(super) async fn run(
+    prepared: Prepared,
+    place: OwnedSemaphorePermit,
+    all: &Running,
+) -> io::Result<Finished> {
+    let (program, stdin) = Program::start(&prepared, all)?;
+    let cancel = all.stop.child_token();
     let _cancel_when_dropped = cancel.clone().drop_guard();
     // A task of its own: it goes on until nothing of the program is left, also when nobody waits for it any more.
-    let run = tokio::spawn(async move {
+    let finished = all.tasks.spawn(async move {
         let _place = place;
-        running.run(prepared, stdin, cancel).await
+        program.run(prepared, stdin, cancel).await
     });
-    run.await.map_err(io::Error::other)
+    finished.await.map_err(io::Error::other)
 }
 
 /// Says how a program ended that did not succeed.
@@ -95,8 +94,8 @@ pub(super) fn describe(status: ExitStatus) -> String {
     }
 }
 
-impl Running {
-    fn start(prepared: &Prepared) -> io::Result<(Self, Option<ChildStdin>)> {
+impl Program {
+    fn start(prepared: &Prepared, all: &Running) -> io::Result<(Self, Option<ChildStdin>)> {
         // Before the program starts, so that its end is not missed.
         let children = signal(SignalKind::child())?;
         let mut command = Command::new(&prepared.program);
@@ -105,6 +104,7 @@ impl Running {
             .env_clear()
             .envs(&prepared.env)
             .process_group(0)
+            .kill_on_drop(true)
             .stdin(match prepared.stdin {
                 Some(_) => Stdio::piped(),
                 None => Stdio::null(),
@@ -115,7 +115,7 @@ impl Running {
             command.current_dir(cwd);
         }
         let mut child = command.spawn()?;
-        let group = Group::led_by(&child)?;
+        let group = Group::led_by(&child, &all.groups)?;
         let stdin = child.stdin.take();
         let limit = prepared.max_output_bytes;
         Ok((
@@ -138,7 +138,7 @@ impl Running {
     ) -> Finished {
         let ended = tokio::select! {
             biased;
-            () = cancel.cancelled() => Some(Ended::TimedOut),
+            () = cancel.cancelled() => Some(Ended::Cancelled),
             ended = self.follow(stdin, prepared.stdin) => ended,
             () = sleep(prepared.timeout) => Some(Ended::TimedOut),
         };
@@ -166,7 +166,7 @@ impl Running {
             }
             std::future::pending::<()>().await;
         };
-        let leader = self.group.leader;
+        let leader = self.group.leader();
         let stdout = async {
             match self.stdout.read().await {
                 Read::TooLong => "standard output",
@@ -204,39 +204,13 @@ impl Running {
     /// Asks the program to end, and ends it and all that it started.
     async fn end(&mut self) {
         self.group.signal(Signal::TERM);
-        let _ = timeout(GRACE, exited(&mut self.children, self.group.leader)).await;
+        let _ = timeout(GRACE, exited(&mut self.children, self.group.leader())).await;
         self.group.signal(Signal::KILL);
     }
 
     async fn reap(&mut self) -> io::Result<ExitStatus> {
-        // From here on the number of the group may belong to somebody else.
-        let status = self.child.wait().await;
-        self.group.is_over = true;
-        status
-    }
-}
-
-impl Group {
-    fn led_by(child: &Child) -> io::Result<Self> {
-        let number = child.id().and_then(|id| i32::try_from(id).ok());
-        let leader = number.and_then(Pid::from_raw);
-        Ok(Self {
-            leader: leader.ok_or_else(|| io::Error::other("the program has no process id"))?,
-            is_over: false,
-        })
-    }
-
-    fn signal(&self, signal: Signal) {
-        // A group without members needs no signal any more.
-        let _ = kill_process_group(self.leader, signal);
-    }
-}
-
-impl Drop for Group {
-    fn drop(&mut self) {
-        if !self.is_over {
-            self.signal(Signal::KILL);
-        }
+        self.group.let_go();
+        self.child.wait().await
     }
 }
 

@@ -4,6 +4,7 @@
 //! what the configuration allows ([`guard`]), and its answer becomes a result ([`result`]).
 
 mod client;
+mod evaluate;
 mod guard;
 mod request;
 mod result;

@@ -31,7 +31,7 @@ pub(super) struct Answer {
 /// Why there is no answer, for the caller.
 pub(super) async fn send(client: &Client, http: &Http, mut request: Prepared) -> Result<Answer, String> {
     for _ in 0..=MOST_REDIRECTS {
-        let response = once(client, http, &request).await?;
+        let response = once(client, &request).await?;
         match target(http, &request.url, &response)? {
             Some(url) => redirect(&mut request, response.status(), url),
             None => return read(response, http.max_response_bytes, &host(&request.url)).await,
@@ -50,7 +50,7 @@ pub(super) fn host(url: &Url) -> String {
     }
 }
 
-async fn once(client: &Client, http: &Http, prepared: &Prepared) -> Result<Response<Incoming>, String> {
+async fn once(client: &Client, prepared: &Prepared) -> Result<Response<Incoming>, String> {
     let mut request = Request::new(Full::new(prepared.body.clone()));
     *request.method_mut() = prepared.method.clone();
     *request.uri_mut() = prepared
@@ -64,7 +64,6 @@ async fn once(client: &Client, http: &Http, prepared: &Prepared) -> Result<Respo
         if is_not_public(&error) {
             return format!("{host} is not asked: {NotPublic}, and the backend has no `allow_private: true`");
         }
-        debug_assert!(!http.timeout.is_zero());
         format!("{host} does not answer: {}", cause(&error))
     })
 }
