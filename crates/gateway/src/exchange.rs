@@ -24,6 +24,8 @@ pub(crate) enum CallError {
     Failed(ErrorObject),
     /// The coordinator could not be reached before anything was sent to an executor: the client may try again.
     NotStarted(String),
+    /// The line of the call in the audit log could not be written, so it was not executed.
+    Unaudited,
 }
 
 impl From<ErrorObject> for CallError {

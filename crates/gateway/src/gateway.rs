@@ -14,6 +14,7 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
+use crate::audit::{Audit, Writing};
 use crate::backends::{OwnBindings, Programs};
 use crate::boot_error::BootError;
 use crate::http::{Drain, Frontend, FrontendSettings, Listener, Listening};
@@ -48,6 +49,7 @@ pub struct Parts {
 /// A gateway that serves.
 pub struct Gateway {
     router: Arc<Router>,
+    audit: Option<Arc<Audit>>,
     fleet: Arc<Fleet>,
     front: Front,
     drain: Arc<Drain>,
@@ -110,8 +112,14 @@ impl Gateway {
             .collect::<Result<Vec<_>, _>>()?;
         let own = OwnBindings::new(config.mcp.capabilities)?;
         let programs = own.programs();
+        let audit = config
+            .governance
+            .audit
+            .map(|audit| Audit::open(audit, writing(&parts, &members)))
+            .transpose()?;
         let router = Router::new(RouterSettings {
             own,
+            audit: audit.clone(),
             members,
             sessions: parts.sessions,
             fleet: Arc::clone(&parts.fleet),
@@ -151,6 +159,7 @@ impl Gateway {
         };
         Ok(Self {
             router,
+            audit,
             fleet: parts.fleet,
             front,
             drain,
@@ -186,6 +195,11 @@ impl Gateway {
             patience: self.shutdown_timeout,
         };
         stdio::serve(settings, input, output, stop).await
+    }
+
+    /// The audit log, where there is one. It is to be closed last, since calls that are cut off have lines too.
+    pub fn audit(&self) -> Option<Arc<Audit>> {
+        self.audit.clone()
     }
 
     /// What is to be done with the mail of this replica.
@@ -254,6 +268,16 @@ async fn bind(wanted: &BindAddress) -> Result<(SocketAddr, Listener), BootError>
         Ok((listener.address()?, listener))
     };
     bound.await.map_err(|error| BootError::bind(wanted, &error))
+}
+
+fn writing<'p>(parts: &'p Parts, members: &[(Federation, Arc<Upstream>)]) -> Writing<'p> {
+    Writing {
+        replica: parts.fleet.replica(),
+        upstreams: members
+            .iter()
+            .map(|(federation, _)| federation.name.clone())
+            .collect(),
+    }
 }
 
 fn member(

@@ -1,6 +1,7 @@
 #![forbid(unsafe_code)]
 #![doc = include_str!("../README.md")]
 
+mod audit;
 mod backends;
 mod boot_error;
 mod exchange;
@@ -12,6 +13,7 @@ mod router;
 mod stdio;
 mod upstream;
 
+pub use audit::Audit;
 pub use boot_error::BootError;
 pub use gateway::{Gateway, Offered, Parts};
 pub use inspector::{Inspector, UpstreamReport, UpstreamState};

@@ -1,6 +1,7 @@
 //! Puts everything together, runs it, and stops it in order.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use mcpg_config::app::{AppConfig, Transport};
 use mcpg_config::{Environment, Loaded, Places, Source};
@@ -16,9 +17,14 @@ use crate::logging;
 use crate::member::Member;
 use crate::pipe;
 use crate::readiness::{Identity, Readiness, Reason};
-use crate::signals::Signals;
+use crate::signals::{AuditLog, Hangup, Signals};
 use crate::status::{Status, StatusMail};
 use crate::stop::{self, Running};
+
+/// How long what is still running may take to be cut off.
+const CUT_OFF: Duration = Duration::from_millis(500);
+/// How long the last lines of the audit log may take.
+const LAST_LINES: Duration = Duration::from_secs(5);
 
 /// Runs the gateway until it is told to stop.
 pub(crate) fn run(run: &Run) -> Result<(), Failure> {
@@ -52,13 +58,31 @@ pub(crate) fn run(run: &Run) -> Result<(), Failure> {
                 "free some resources",
             )
         })?;
-    let outcome = runtime.block_on(serve(config, &places, &label));
+    let audit = AuditLog::default();
+    runtime
+        .block_on(async { Hangup::listen().map(|hangup| tokio::spawn(hangup.reopen(audit.clone()))) })
+        .map_err(cannot_listen)?;
+    let outcome = runtime.block_on(serve(config, &places, &label, &audit));
     // Whatever is still running had its time.
-    runtime.shutdown_background();
+    match audit.get() {
+        // What is cut off has its lines too, so the log is closed last.
+        Some(audit) => {
+            runtime.shutdown_timeout(CUT_OFF);
+            audit.close(LAST_LINES);
+        }
+        None => runtime.shutdown_background(),
+    }
     outcome
 }
 
-async fn serve(config: AppConfig, places: &Places, label: &str) -> Result<(), Failure> {
+fn cannot_listen(error: std::io::Error) -> Failure {
+    Failure::boot(
+        &format!("signals cannot be caught: {error}"),
+        "check the process limits",
+    )
+}
+
+async fn serve(config: AppConfig, places: &Places, label: &str, audit: &AuditLog) -> Result<(), Failure> {
     let readiness = Readiness::starting(config.gateway.readiness);
     let admin = Admin::bind(&config.gateway.admin).await?;
     let told = Told {
@@ -71,12 +95,7 @@ async fn serve(config: AppConfig, places: &Places, label: &str) -> Result<(), Fa
         node: coordinator.node().to_owned(),
         coordinator: coordinator.kind().to_owned(),
     });
-    let mut signals = Signals::listen().map_err(|error| {
-        Failure::boot(
-            &format!("signals cannot be caught: {error}"),
-            "check the process limits",
-        )
-    })?;
+    let mut signals = Signals::listen().map_err(cannot_listen)?;
     let path = config.gateway.server.mcp_path.clone();
     let drain_delay = config.gateway.server.drain_delay;
     let needs_key = config.governance.access.requires_identity();
@@ -92,6 +111,9 @@ async fn serve(config: AppConfig, places: &Places, label: &str) -> Result<(), Fa
             return Ok(());
         }
     };
+    if let Some(log) = gateway.audit() {
+        audit.set(log);
+    }
     let status = Status::of(&gateway, parts, coordinator.as_ref(), &readiness);
     member.receive(Arc::new(StatusMail {
         status: Arc::clone(&status),

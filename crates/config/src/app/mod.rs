@@ -6,6 +6,7 @@ mod access;
 mod address;
 mod admin;
 mod allowed;
+mod audit;
 mod binding;
 mod command;
 mod expression;
@@ -23,6 +24,7 @@ pub use access::{Access, ApiKey};
 pub use address::BindAddress;
 pub use admin::{Admin, ReadinessMode};
 pub use allowed::{AllowedHosts, AllowedOrigins};
+pub use audit::{Audit, AuditSink, OnFailure, RedactPath, RedactStep};
 pub use binding::{
     Backend, Capabilities, Prompt, PromptArgument, Resource, ResourceTemplate, Tool, ToolAnnotations,
 };
@@ -87,6 +89,8 @@ pub struct Cluster {
 pub struct Governance {
     /// Admission of clients.
     pub access: Access,
+    /// What is written down of calls; `None` is nothing.
+    pub audit: Option<Audit>,
 }
 
 /// The `observability` block.

@@ -3,6 +3,7 @@
 //! The doc lines are the descriptions of the published schema; the ranges and patterns here are what the schema check enforces.
 
 pub(crate) mod access;
+pub(crate) mod audit;
 pub(crate) mod binding;
 pub(crate) mod command;
 pub(crate) mod federation;
@@ -45,12 +46,14 @@ pub(crate) struct RawCluster {
     pub(crate) settings: Map<String, Value>,
 }
 
-/// Who may use the gateway.
+/// Who may use the gateway, and what is written down about it.
 #[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub(crate) struct RawGovernance {
     /// Admission of clients.
     pub(crate) access: access::RawAccess,
+    /// One line for every call of a tool, prompt or resource: who, when, what and how it ended.
+    pub(crate) audit: audit::RawAudit,
 }
 
 /// What the gateway tells its operator.

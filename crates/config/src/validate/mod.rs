@@ -5,6 +5,7 @@
 
 mod access;
 mod admin;
+mod audit;
 mod backends;
 mod bindings;
 mod command;
@@ -49,6 +50,7 @@ pub(crate) fn apply(
     // Keys that are wrong are reported as what they are; that clients need no identity would not be true.
     let identified = raw.governance.access.allow_anonymous || !raw.governance.access.api_keys.is_empty();
     let access = access::validate(raw.governance.access, &mut checker);
+    let audit = audit::validate(raw.governance.audit, &mut checker);
     let server = server::validate(raw.gateway.server, identified, &mut checker);
     let admin = admin::validate(&raw.gateway.admin, server.as_ref(), &mut checker);
     let cluster = cluster(raw.cluster);
@@ -69,7 +71,7 @@ pub(crate) fn apply(
         },
         cluster,
         plugins,
-        governance: Governance { access },
+        governance: Governance { access, audit },
         observability: Observability { logs },
         mcp: Mcp {
             capabilities,

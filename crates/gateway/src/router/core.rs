@@ -20,6 +20,7 @@ use super::endings::Endings;
 use super::head::Heads;
 use super::live::LiveCalls;
 use super::sessions::Openings;
+use crate::audit::Audit;
 use crate::backends::OwnBindings;
 use crate::upstream::Upstream;
 
@@ -35,6 +36,7 @@ pub(crate) struct RouterSettings {
     pub(crate) request_timeout: Duration,
     pub(crate) question_timeout: Duration,
     pub(crate) upgrade_after: Duration,
+    pub(crate) audit: Option<Arc<Audit>>,
     pub(crate) stop: CancellationToken,
 }
 
@@ -51,6 +53,8 @@ pub(crate) struct Router {
     pub(super) heads: Arc<Heads>,
     pub(super) mailbox: Mailbox,
     pub(super) patience: Patience,
+    /// `None` where nothing is written down.
+    pub(super) audit: Option<Arc<Audit>>,
     /// The calls that run.
     pub(super) calls: TaskTracker,
     /// Everything else that runs in the background.
@@ -84,6 +88,7 @@ impl Router {
                 silence: settings.request_timeout,
                 question: settings.question_timeout,
             },
+            audit: settings.audit,
             calls: TaskTracker::new(),
             tasks,
             stop: settings.stop,

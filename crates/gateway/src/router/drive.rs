@@ -24,6 +24,7 @@ pub(super) use self::log_filter::LogFilter;
 use self::running::{Ended, Running};
 use super::head::{CallHead, Met};
 use super::live::{Control, LiveCalls};
+use crate::audit::Entry;
 use crate::exchange::{Event, Outcome};
 
 /// How many events wait for a slow client before the call itself waits.
@@ -84,6 +85,8 @@ pub(super) struct Driver {
     /// What the client declared, and with it which questions it answers.
     pub(super) capabilities: Arc<RawValue>,
     pub(super) log_level: LogFilter,
+    /// The line of the call in the audit log, handed over when the driver is dropped.
+    pub(super) audit: Option<Box<Entry>>,
     pub(super) output: mpsc::Sender<Output>,
 }
 

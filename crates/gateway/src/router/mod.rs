@@ -1,5 +1,6 @@
 //! Where clients and executors meet: what is offered, who executes a request, and the calls that run.
 
+mod audited;
 mod call;
 mod catalogue;
 mod completion;

@@ -18,9 +18,17 @@ use crate::exchange::{CallError, Caller, Outcome, Outgoing};
 const MAX_SUBSCRIPTIONS: usize = 1_000;
 
 /// Who answers for a URI.
-enum Holder {
+pub(super) enum Holder {
     Resource(Origin),
     Template(Origin),
+}
+
+impl Holder {
+    pub(super) fn origin(&self) -> Origin {
+        match self {
+            Self::Resource(origin) | Self::Template(origin) => *origin,
+        }
+    }
 }
 
 impl Router {
@@ -90,7 +98,12 @@ impl Router {
 
     /// Finds who answers for a URI: who lists it, whose template it matches, or the only upstream that has resources
     /// at all (an upstream may serve what it does not list).
-    fn holder(&self, catalogue: &Arc<Catalogue>, era: Era, uri: &str) -> Result<Holder, ErrorObject> {
+    pub(super) fn holder(
+        &self,
+        catalogue: &Arc<Catalogue>,
+        era: Era,
+        uri: &str,
+    ) -> Result<Holder, ErrorObject> {
         let listings = catalogue.of(era);
         if let Some(item) = listings.section(Kind::Resources).find(uri) {
             return Ok(Holder::Resource(item.origin));

@@ -21,7 +21,9 @@ use super::call::Call;
 use super::core::Router;
 use super::drive::{Disconnect, Driver, EVENT_QUEUE, InSession, LogFilter};
 use super::head::CallHead;
-use crate::exchange::{Caller, EventSink};
+use super::live::Control;
+use crate::audit::Unavailable;
+use crate::exchange::{CallError, Caller, EventSink};
 
 /// How many cancels and answers wait for a busy driver.
 const CONTROL_QUEUE: usize = 16;
@@ -40,7 +42,6 @@ pub(crate) struct SessionRef {
 /// Who sent a request.
 #[derive(Clone, Debug)]
 pub(crate) struct Client {
-    #[expect(dead_code, reason = "what is told of a call names it")]
     pub(crate) principal: Principal,
     pub(crate) version: ProtocolVersion,
     pub(crate) capabilities: Arc<RawValue>,
@@ -143,25 +144,20 @@ impl Router {
         client: Client,
     ) -> Result<Call, ErrorObject> {
         let (output, outputs) = mpsc::channel(EVENT_QUEUE);
+        let (mut audit, is_refused) = match self.audited(&request, &client) {
+            Ok(line) => (line, false),
+            Err(Unavailable) => (None, true),
+        };
         let (session, controls) = match &client.session {
-            Some(session) => {
-                let key = CallKey::new(&session.id, request.id.as_json())
-                    .map_err(|invalid| ErrorObject::invalid_request(invalid.to_string()))?;
-                let (control, controls) = mpsc::channel(CONTROL_QUEUE);
-                if !self.live.begin(&session.id, &request.id, control) {
-                    return Err(ErrorObject::invalid_request(format!(
-                        "id {} is still in use by a running request of this session",
-                        request.id
-                    )));
+            Some(session) => match self.register(session, &request.id) {
+                Ok((session, controls)) => (Some(session), Some(controls)),
+                Err(error) => {
+                    if let Some(line) = &mut audit {
+                        line.refused(&error);
+                    }
+                    return Err(error);
                 }
-                let session = InSession {
-                    id: session.id.clone(),
-                    sessions: Arc::clone(&self.sessions),
-                    head: CallHead::new(&self.heads, key),
-                    level_may_be_old: !session.is_current,
-                };
-                (Some(session), Some(controls))
-            }
+            },
             None => (None, None),
         };
         let driver = Driver {
@@ -175,6 +171,7 @@ impl Router {
             },
             capabilities: Arc::clone(&client.capabilities),
             log_level: client.log_filter(),
+            audit,
             output,
         };
         let (sink, events) = EventSink::new(EVENT_QUEUE);
@@ -189,11 +186,41 @@ impl Router {
                 events: sink,
             };
             let decided = {
-                let call = pin!(router.execute(&request.method, request.subject, &client, &caller));
+                let call = pin!(async {
+                    if is_refused {
+                        return Err(CallError::Unaudited);
+                    }
+                    router
+                        .execute(&request.method, request.subject, &client, &caller)
+                        .await
+                });
                 driver.run(call, events, controls).await
             };
             decided.tell().await;
         });
         Ok(Call::new(work, outputs, self.calls.clone()))
+    }
+
+    /// Lets the call of a session be found by what is said to it from elsewhere.
+    fn register(
+        &self,
+        session: &SessionRef,
+        id: &RequestId,
+    ) -> Result<(InSession, mpsc::Receiver<Control>), ErrorObject> {
+        let key = CallKey::new(&session.id, id.as_json())
+            .map_err(|invalid| ErrorObject::invalid_request(invalid.to_string()))?;
+        let (control, controls) = mpsc::channel(CONTROL_QUEUE);
+        if !self.live.begin(&session.id, id, control) {
+            return Err(ErrorObject::invalid_request(format!(
+                "id {id} is still in use by a running request of this session"
+            )));
+        }
+        let session = InSession {
+            id: session.id.clone(),
+            sessions: Arc::clone(&self.sessions),
+            head: CallHead::new(&self.heads, key),
+            level_may_be_old: !session.is_current,
+        };
+        Ok((session, controls))
     }
 }

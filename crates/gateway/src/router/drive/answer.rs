@@ -14,8 +14,8 @@ pub(crate) struct Final {
     pub(crate) message: Bytes,
     /// The error, where it is one: the modern era expresses some in the HTTP status.
     pub(crate) error: Option<ErrorObject>,
-    /// Nothing was sent to an executor, because the coordinator could not be reached: the same request may be sent
-    /// again.
+    /// Nothing was sent to an executor, because the coordinator could not be reached or the audit log not be written:
+    /// the same request may be sent again.
     pub(crate) not_started: bool,
 }
 
@@ -38,12 +38,22 @@ pub(in crate::router) fn answer(id: &RequestId, outcome: Outcome) -> Final {
             not_started: false,
         },
         Err(CallError::NotStarted(why)) => {
-            let error = ErrorObject::internal_with_reason("unavailable", why);
-            Final {
-                message: write::error(Some(id), &error),
-                error: Some(error),
-                not_started: true,
-            }
+            not_started(id, ErrorObject::internal_with_reason("unavailable", why))
         }
+        Err(CallError::Unaudited) => not_started(
+            id,
+            ErrorObject::internal_with_reason(
+                "audit_unavailable",
+                "the call was not executed: the audit log cannot be written at the moment",
+            ),
+        ),
+    }
+}
+
+fn not_started(id: &RequestId, error: ErrorObject) -> Final {
+    Final {
+        message: write::error(Some(id), &error),
+        error: Some(error),
+        not_started: true,
     }
 }

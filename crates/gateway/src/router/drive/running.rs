@@ -19,6 +19,7 @@ use tokio::time::{Instant, Interval, MissedTickBehavior, Sleep, interval_at};
 use super::answer::answer;
 use super::log_filter::LogFilter;
 use super::{Disconnect, Driver, InSession, Output};
+use crate::audit::Ending;
 use crate::exchange::{Answer, Event, Outcome, Question};
 use crate::router::head::{Met, Verdict};
 
@@ -189,8 +190,13 @@ impl Running {
             Ended::Outcome(outcome) => self.conclude(outcome).await,
             Ended::Cancelled => self.without_answer(Output::Cancelled),
             Ended::SessionClosed => self.without_answer(Output::SessionClosed),
-            Ended::Abandoned => return,
+            Ended::Abandoned => return self.ends_without_answer(Ending::Disconnected),
         };
+        match last {
+            Output::Cancelled => self.ends_without_answer(Ending::Cancelled),
+            Output::SessionClosed => self.ends_without_answer(Ending::SessionClosed),
+            Output::Stream | Output::Event(_) | Output::Answer(_) => {}
+        }
         self.say(last).await;
     }
 
@@ -201,7 +207,10 @@ impl Running {
         };
         let last = match session.head.settle().await {
             Met::Cancelled => Output::Cancelled,
-            Met::Duplicate => self.response(Err(self.duplicate().into())),
+            Met::Duplicate => {
+                let duplicate = self.duplicate();
+                self.response(Err(duplicate.into()))
+            }
             Met::Unknown => self.response(Err(outcome_unknown().into())),
             met @ (Met::Stands | Met::Delayed) => {
                 if met == Met::Stands {
@@ -240,7 +249,16 @@ impl Running {
         last
     }
 
-    fn response(&self, outcome: Outcome) -> Output {
+    fn ends_without_answer(&mut self, ending: Ending) {
+        if let Some(line) = &mut self.driver.audit {
+            line.ended(ending);
+        }
+    }
+
+    fn response(&mut self, outcome: Outcome) -> Output {
+        if let Some(line) = &mut self.driver.audit {
+            line.answered(&outcome);
+        }
         Output::Answer(Box::new(answer(&self.driver.id, outcome)))
     }
 

@@ -119,6 +119,7 @@ async fn rig(disconnect: Disconnect) -> Rig {
         },
         disconnect,
         capabilities: raw(r#"{"elicitation":{}}"#).into(),
+        audit: None,
         log_level: LogFilter::From(LogLevel::Warning),
         output,
     };
