@@ -20,6 +20,7 @@ mod pipe;
 mod pipe_clients;
 mod principals;
 mod rolling;
+mod session_stores;
 mod status;
 mod stdio_upstream;
 mod stdio_upstream_fleet;

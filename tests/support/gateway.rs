@@ -133,6 +133,12 @@ impl Settings {
         self
     }
 
+    /// Sets `mcp.configurations`.
+    pub(crate) fn configurations(mut self, value: Value) -> Self {
+        self.config["mcp"]["configurations"] = value;
+        self
+    }
+
     /// Asks for the listener for operators, on a port that the system chooses.
     pub(crate) fn operators(mut self) -> Self {
         self.config["gateway"]["admin"]["bind_address"] = json!("127.0.0.1:0");

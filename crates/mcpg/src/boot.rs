@@ -17,6 +17,7 @@ use crate::logging;
 use crate::member::Member;
 use crate::pipe;
 use crate::readiness::{Identity, Readiness, Reason};
+use crate::session_store;
 use crate::signals::{AuditLog, Hangup, Signals};
 use crate::status::{Status, StatusMail};
 use crate::stop::{self, Running};
@@ -90,6 +91,7 @@ async fn serve(config: AppConfig, places: &Places, label: &str, audit: &AuditLog
         status: Arc::default(),
     };
     let admin = admin.map(|admin| admin.serve(told.clone()));
+    let store = session_store::open(&config.mcp.configurations, config.cluster.is_single_node())?;
     let coordinator = coordinator::choose(&config, places, label).await?;
     readiness.introduce(Identity {
         node: coordinator.node().to_owned(),
@@ -97,10 +99,11 @@ async fn serve(config: AppConfig, places: &Places, label: &str, audit: &AuditLog
     });
     let mut signals = Signals::listen().map_err(cannot_listen)?;
     let path = config.gateway.server.mcp_path.clone();
+    let pinned = config.mcp.configurations.pinned();
     let drain_delay = config.gateway.server.drain_delay;
     let needs_key = config.governance.access.requires_identity();
     let mut member = tokio::select! {
-        joined = Member::join(&coordinator, &config) => joined?,
+        joined = Member::join(&coordinator, &config, store) => joined?,
         _ = signals.next() => return Ok(()),
     };
     let parts = member.parts();
@@ -114,7 +117,7 @@ async fn serve(config: AppConfig, places: &Places, label: &str, audit: &AuditLog
     if let Some(log) = gateway.audit() {
         audit.set(log);
     }
-    let status = Status::of(&gateway, parts, coordinator.as_ref(), &readiness);
+    let status = Status::of(&gateway, parts, coordinator.as_ref(), &readiness, pinned);
     member.receive(Arc::new(StatusMail {
         status: Arc::clone(&status),
         inner: gateway.mail_handler(),

@@ -19,7 +19,7 @@ pub(crate) fn start(logs: &Logs) {
     let level = logs.level.as_str();
     let library = if matches!(level, "error") { "error" } else { "warn" };
     let filter = EnvFilter::new(format!(
-        "{library},mcpg={level},mcpg_gateway={level},mcpg_capabilities={level},mcpg_config={level},mcpg_plugin={level},mcpg_plugin_host={level},mcpg_single_node={level}"
+        "{library},mcpg={level},mcpg_gateway={level},mcpg_capabilities={level},mcpg_config={level},mcpg_plugin={level},mcpg_plugin_host={level},mcpg_single_node={level},mcpg_file_store={level}"
     ));
     let builder = fmt().with_env_filter(filter).with_writer(std::io::stderr);
     // A second subscriber in one process is only possible in tests, which then keep the first one.

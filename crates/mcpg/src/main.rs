@@ -12,6 +12,7 @@ mod logging;
 mod member;
 mod pipe;
 mod readiness;
+mod session_store;
 mod signals;
 mod status;
 mod stop;

@@ -13,7 +13,7 @@ use mcpg_capabilities::replica::JoinError;
 use mcpg_capabilities::sessions::{Reaper, Sessions, SessionsConfig, SessionsParts};
 use mcpg_capabilities::sweeper::Sweeper;
 use mcpg_cluster::{ConnectionStream, Coordinator, Membership, Nonce, PeerId, PeerInfo};
-use mcpg_config::app::AppConfig;
+use mcpg_config::app::{AppConfig, Server};
 use mcpg_gateway::Parts;
 use tokio::task::{JoinHandle, JoinSet};
 use tokio_util::sync::CancellationToken;
@@ -21,6 +21,7 @@ use tracing::{debug, warn};
 
 use crate::failure::Failure;
 use crate::readiness::{Health, Readiness};
+use crate::session_store::{Opened, SessionStore};
 
 /// How many characters of a random number name a boot: 64 bits.
 const BOOT_ID: usize = 16;
@@ -47,62 +48,38 @@ impl Member {
     pub(crate) async fn join(
         coordinator: &Arc<dyn Coordinator>,
         config: &AppConfig,
+        store: Opened,
     ) -> Result<Self, Failure> {
-        let kind = coordinator.kind().to_owned();
-        let unusable = |error: mcpg_cluster::Error| {
-            Failure::boot(
-                &format!("the coordinator {kind} cannot be used: {error}"),
-                "check the cluster block and that the backend is reachable",
-            )
-        };
         let server = &config.gateway.server;
-        let random = Nonce::random().map_err(unusable)?.to_string();
-        let boot = BootId::new(&random[..BOOT_ID]);
-        let options = FleetOptions::new(boot.clone(), server.session_cache);
-        let joined = Fleet::join(Arc::clone(coordinator), options).await;
-        let fleet = joined.map_err(|error| match error {
-            JoinError::Coordinator(error) => unusable(error),
-            in_use => Failure::boot(
-                &in_use.to_string(),
-                "give each replica its own node id in the cluster block, or stop the other one",
-            ),
+        let fleet = join_fleet(coordinator, server).await?;
+        let boot = fleet.replica().boot().clone();
+        let mac = MacKey::load(&fleet.primitives().key_value)
+            .await
+            .map_err(|error| unusable(coordinator.kind(), &error))?;
+        let store = store.prepare(&fleet, &mac).await.map_err(|error| {
+            Failure::boot(
+                &format!("mcp.configurations.sessions.store cannot be used: {error}"),
+                "check the disk that it lies on",
+            )
         })?;
-        let key_value = Arc::clone(&fleet.primitives().key_value);
-        let mac = MacKey::load(&key_value).await.map_err(unusable)?;
-        let sessions = Arc::new(Sessions::new(SessionsParts {
-            key_value,
-            mac: mac.clone(),
-            view: Arc::clone(fleet.view()),
-            incarnation: Arc::clone(fleet.incarnation()),
-            support: fleet.support().clone(),
-            config: SessionsConfig {
-                idle_timeout: server.session_idle_timeout,
-                max_sessions: server.max_sessions,
-            },
-        }));
-        let calls = Calls::new(
-            Arc::clone(&fleet.primitives().key_value),
-            Arc::clone(fleet.replica()) as _,
-            Arc::clone(fleet.clock()),
-            CallsConfig {
-                boot: boot.clone(),
-                record_ttl: sessions.record_ttl(),
-                patience: OPERATION_TIMEOUT,
-                stale_reads: fleet.support().stale_reads,
-            },
-        )
-        .in_formats(Arc::clone(fleet.formats()));
-        let mailbox = Mailbox::new(
-            Arc::clone(&fleet.primitives().key_value),
-            Arc::clone(&fleet.primitives().pubsub),
-            Arc::clone(fleet.clock()),
-            MailboxConfig::new(boot.clone(), fleet.support().min_ttl),
-        )
-        .in_formats(Arc::clone(fleet.formats()));
+        let is_pinned = store.is_pinned;
+        let sessions = sessions(store, &fleet, server);
+        let calls = calls(&fleet, sessions.record_ttl());
+        let mailbox = mailbox(&fleet);
         let stop = CancellationToken::new();
         let leadership = fleet.leadership();
+        let reaper = Reaper::new(Arc::clone(&sessions));
+        let mut background = JoinSet::new();
         let mut chores = Chores {
-            reaper: Reaper::new(Arc::clone(&sessions)),
+            interval: reaper.interval(),
+            reaper: match is_pinned {
+                false => Some(reaper),
+                // No leader finds what lies here.
+                true => {
+                    background.spawn(reap(reaper));
+                    None
+                }
+            },
             sweeper: Sweeper {
                 key_value: Arc::clone(&fleet.primitives().key_value),
                 judge: Arc::clone(fleet.replica()) as _,
@@ -121,7 +98,7 @@ impl Member {
             fleet,
             sessions,
             mac,
-            background: JoinSet::new(),
+            background,
         };
         member.start_background();
         member.agree_on_ids();
@@ -193,18 +170,94 @@ impl Member {
 
 /// What one replica does for all.
 struct Chores {
-    reaper: Reaper,
+    /// `None` where each replica looks after sessions of its own.
+    reaper: Option<Reaper>,
     sweeper: Sweeper,
+    interval: Duration,
 }
 
 impl Work for Chores {
     async fn round(&mut self) {
-        if let Err(error) = self.reaper.round().await {
-            debug!(message = "Expired sessions could not be looked for.", %error);
+        if let Some(reaper) = &mut self.reaper {
+            reap_once(reaper).await;
         }
         self.sweeper.round().await;
-        tokio::time::sleep(self.reaper.interval()).await;
+        tokio::time::sleep(self.interval).await;
     }
+}
+
+async fn reap(mut reaper: Reaper) {
+    loop {
+        reap_once(&mut reaper).await;
+        tokio::time::sleep(reaper.interval()).await;
+    }
+}
+
+async fn reap_once(reaper: &mut Reaper) {
+    if let Err(error) = reaper.round().await {
+        debug!(message = "Expired sessions could not be looked for.", %error);
+    }
+}
+
+async fn join_fleet(coordinator: &Arc<dyn Coordinator>, server: &Server) -> Result<Arc<Fleet>, Failure> {
+    let unusable = |error| unusable(coordinator.kind(), &error);
+    let random = Nonce::random().map_err(unusable)?.to_string();
+    let options = FleetOptions::new(BootId::new(&random[..BOOT_ID]), server.session_cache);
+    let joined = Fleet::join(Arc::clone(coordinator), options).await;
+    joined.map_err(|error| match error {
+        JoinError::Coordinator(error) => unusable(error),
+        in_use => Failure::boot(
+            &in_use.to_string(),
+            "give each replica its own node id in the cluster block, or stop the other one",
+        ),
+    })
+}
+
+fn unusable(kind: &str, error: &mcpg_cluster::Error) -> Failure {
+    Failure::boot(
+        &format!("the coordinator {kind} cannot be used: {error}"),
+        "check the cluster block and that the backend is reachable",
+    )
+}
+
+fn calls(fleet: &Fleet, record_ttl: Duration) -> Calls {
+    let config = CallsConfig {
+        boot: fleet.replica().boot().clone(),
+        record_ttl,
+        patience: OPERATION_TIMEOUT,
+        stale_reads: fleet.support().stale_reads,
+    };
+    Calls::new(
+        Arc::clone(&fleet.primitives().key_value),
+        Arc::clone(fleet.replica()) as _,
+        Arc::clone(fleet.clock()),
+        config,
+    )
+    .in_formats(Arc::clone(fleet.formats()))
+}
+
+fn mailbox(fleet: &Fleet) -> Mailbox {
+    Mailbox::new(
+        Arc::clone(&fleet.primitives().key_value),
+        Arc::clone(&fleet.primitives().pubsub),
+        Arc::clone(fleet.clock()),
+        MailboxConfig::new(fleet.replica().boot().clone(), fleet.support().min_ttl),
+    )
+    .in_formats(Arc::clone(fleet.formats()))
+}
+
+fn sessions(store: SessionStore, fleet: &Fleet, server: &Server) -> Arc<Sessions> {
+    Arc::new(Sessions::new(SessionsParts {
+        key_value: store.key_value,
+        mac: store.mac,
+        view: Arc::clone(fleet.view()),
+        incarnation: store.incarnation,
+        support: store.support,
+        config: SessionsConfig {
+            idle_timeout: server.session_idle_timeout,
+            max_sessions: server.max_sessions,
+        },
+    }))
 }
 
 /// Shows this replica to the others. Nothing rests on it, so a failure is no reason not to serve.

@@ -47,6 +47,7 @@ struct StatusParts {
     kind: String,
     /// What of the coordinator's Support is less than wanted.
     weaknesses: Vec<String>,
+    pinned: Vec<PinnedFacts>,
 }
 
 impl Status {
@@ -56,6 +57,7 @@ impl Status {
         parts: Parts,
         coordinator: &dyn Coordinator,
         readiness: &Readiness,
+        pinned: Vec<(&str, &str)>,
     ) -> Arc<Self> {
         Arc::new(Self {
             parts: StatusParts {
@@ -66,6 +68,7 @@ impl Status {
                 readiness: readiness.clone(),
                 kind: coordinator.kind().to_owned(),
                 weaknesses: coordinator::weaknesses(coordinator),
+                pinned: pinned.into_iter().map(facts_of_pin).collect(),
             },
             since: Instant::now(),
             gathered: Mutex::default(),
@@ -111,6 +114,7 @@ impl Status {
                 remembered,
                 opened_here,
             },
+            pinned: self.parts.pinned.clone(),
             running_calls: inspector.running_calls(),
             upstreams: inspector.upstreams().into_iter().map(upstream).collect(),
         }
@@ -125,6 +129,13 @@ impl Status {
             take_over_bound_ms: millis(replica.take_over_bound()),
             session_cache_ms: millis(self.parts.fleet.view().validity()),
         }
+    }
+}
+
+fn facts_of_pin((capability, store): (&str, &str)) -> PinnedFacts {
+    PinnedFacts {
+        capability: capability.to_owned(),
+        store: store.to_owned(),
     }
 }
 

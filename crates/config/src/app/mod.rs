@@ -9,6 +9,7 @@ mod allowed;
 mod audit;
 mod binding;
 mod command;
+mod configurations;
 mod expression;
 mod federation;
 mod http_backend;
@@ -29,6 +30,7 @@ pub use binding::{
     Backend, Capabilities, Prompt, PromptArgument, Resource, ResourceTemplate, Tool, ToolAnnotations,
 };
 pub use command::Command;
+pub use configurations::{Configurations, Store};
 pub use expression::ResultExpression;
 pub use federation::{
     ClientIdentity, CommandTransport, Federation, HttpTransport, Import, NameFilter, Naming, Retry,
@@ -107,6 +109,8 @@ pub struct Mcp {
     pub capabilities: Capabilities,
     /// The upstream servers, in file order.
     pub federations: Vec<Federation>,
+    /// How what the gateway does for clients is kept.
+    pub configurations: Configurations,
 }
 
 impl AppConfig {

@@ -6,6 +6,7 @@ pub(crate) mod access;
 pub(crate) mod audit;
 pub(crate) mod binding;
 pub(crate) mod command;
+pub(crate) mod configurations;
 pub(crate) mod federation;
 pub(crate) mod gateway;
 pub(crate) mod http_backend;
@@ -82,4 +83,6 @@ pub(crate) struct RawMcp {
     pub(crate) capabilities: binding::RawCapabilities,
     /// Upstream MCP servers whose tools, prompts and resources the gateway offers as its own. Default: none.
     pub(crate) federations: Vec<federation::RawFederation>,
+    /// How what the gateway does for clients is kept, each thing for itself.
+    pub(crate) configurations: configurations::RawConfigurations,
 }

@@ -9,6 +9,7 @@ mod audit;
 mod backends;
 mod bindings;
 mod command;
+mod configurations;
 mod expression;
 mod expression_names;
 mod federations;
@@ -58,6 +59,7 @@ pub(crate) fn apply(
     checker.request_timeout = server.as_ref().map(|server| server.request_timeout);
     let capabilities = bindings::validate(raw.mcp.capabilities, &mut checker);
     let federations = federations::validate(raw.mcp.federations, &mut checker);
+    let configurations = configurations::validate(raw.mcp.configurations, &cluster, &mut checker);
     let logs = Logs {
         level: raw.observability.logs.level,
         format: raw.observability.logs.format,
@@ -76,6 +78,7 @@ pub(crate) fn apply(
         mcp: Mcp {
             capabilities,
             federations,
+            configurations: configurations?,
         },
     })
 }

@@ -12,3 +12,4 @@ mod loading;
 mod operating;
 mod regenerate;
 mod schema;
+mod session_stores;

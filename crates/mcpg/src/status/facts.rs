@@ -103,6 +103,8 @@ pub(crate) struct OwnFacts {
     pub(crate) lease_valid: bool,
     pub(crate) view: ViewFacts,
     pub(crate) sessions: SessionFacts,
+    /// The capabilities whose records the other replicas know nothing of.
+    pub(crate) pinned: Vec<PinnedFacts>,
     pub(crate) running_calls: usize,
     pub(crate) upstreams: Vec<UpstreamFacts>,
 }
@@ -133,6 +135,15 @@ pub(crate) struct ViewFacts {
 pub(crate) struct SessionFacts {
     pub(crate) remembered: usize,
     pub(crate) opened_here: usize,
+}
+
+/// A capability that is pinned to a replica.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub(crate) struct PinnedFacts {
+    pub(crate) capability: String,
+    /// The kind of its store.
+    pub(crate) store: String,
 }
 
 /// One upstream as one replica sees it.

@@ -99,6 +99,14 @@ fn remarks(text: &mut String, facts: &FleetFacts) {
         if let Some(why) = &replica.why {
             lines.push(format!("{}: {why}", named(replica)));
         }
+        for pin in replica.own.iter().flat_map(|own| &own.pinned) {
+            lines.push(format!(
+                "{}: {} are pinned to this replica (`{}`)",
+                named(replica),
+                pin.capability,
+                pin.store
+            ));
+        }
         for reason in replica.own.iter().flat_map(|own| &own.reasons) {
             let since = seconds(reason.since_sec);
             lines.push(format!("{}: for {since}: {}", named(replica), reason.message));
