@@ -14,6 +14,7 @@ const EDGES: &[(&str, &[&str], &[&str])] = &[
     ("mcpg-cluster", &[], &[]),
     ("mcpg-config", &[], &[]),
     ("mcpg-mcp", &[], &[]),
+    ("mcpg-metrics", &[], &[]),
     ("mcpg-single-node", &["mcpg-cluster"], &["mcpg-conformance"]),
     (
         "mcpg-file-store",
@@ -26,10 +27,14 @@ const EDGES: &[(&str, &[&str], &[&str])] = &[
         &["mcpg-plugin-sdk"],
         &["mcpg-conformance", "mcpg-plugin-host"],
     ),
-    ("mcpg-capabilities", &["mcpg-cluster"], &["mcpg-single-node"]),
+    (
+        "mcpg-capabilities",
+        &["mcpg-cluster", "mcpg-metrics"],
+        &["mcpg-single-node"],
+    ),
     (
         "mcpg-gateway",
-        &["mcpg-capabilities", "mcpg-config", "mcpg-mcp"],
+        &["mcpg-capabilities", "mcpg-config", "mcpg-mcp", "mcpg-metrics"],
         &["mcpg-cluster", "mcpg-single-node"],
     ),
     (
@@ -40,11 +45,12 @@ const EDGES: &[(&str, &[&str], &[&str])] = &[
             "mcpg-config",
             "mcpg-file-store",
             "mcpg-gateway",
+            "mcpg-metrics",
             "mcpg-plugin-entry",
             "mcpg-plugin-host",
             "mcpg-single-node",
         ],
-        &[],
+        &["mcpg-conformance"],
     ),
     (
         "mcpg-config-check",

@@ -16,6 +16,8 @@ mod http_backend_arguments;
 mod http_backend_hosts;
 mod input_schemas;
 mod keys;
+mod metrics;
+mod metrics_of_requests;
 mod pipe;
 mod pipe_clients;
 mod principals;

@@ -145,6 +145,13 @@ impl Settings {
         self
     }
 
+    /// Asks for the numbers at `/metrics`.
+    pub(crate) fn metrics(self) -> Self {
+        let mut settings = self.operators();
+        settings.config["observability"]["metrics"]["enabled"] = json!(true);
+        settings
+    }
+
     /// Sets any top-level block.
     pub(crate) fn block(mut self, key: &str, value: Value) -> Self {
         self.config[key] = value;

@@ -19,6 +19,7 @@ pub(crate) mod http;
 pub(crate) mod keys;
 pub(crate) mod legacy;
 pub(crate) mod mcp;
+pub(crate) mod metrics;
 pub(crate) mod modern;
 pub(crate) mod official_clients;
 pub(crate) mod pipe;

@@ -10,6 +10,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use bytes::Bytes;
 use mcpg_cluster::{Error, ErrorKind, Expect, Key, KeyValue, Result, Version};
+use mcpg_metrics::table::COORDINATOR_DATA_LOSSES;
 use parking_lot::Mutex;
 use serde::{Deserialize, Serialize};
 use tokio::sync::watch;
@@ -171,6 +172,7 @@ impl Incarnation {
                 message = "The coordinator lost data: sessions and everything else that it held may be gone.",
                 incarnation = counter
             );
+            COORDINATOR_DATA_LOSSES.count(&[]);
             self.changes.send_modify(|changes| *changes += 1);
         } else if known.last.is_none() {
             info!(

@@ -8,6 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use mcpg_cluster::{Clock, Lease, LeaseGuard, LeaseGuardOptions, LeaseRequest, Result};
+use mcpg_metrics::table::{LEADER, TAKE_OVERS};
 use tracing::debug;
 
 use crate::owner::BootId;
@@ -53,6 +54,7 @@ impl Leadership {
             match self.acquire().await {
                 Ok(Some(guard)) => {
                     debug!(message = "This replica leads.", boot = %self.boot);
+                    let _leading = Leading::begin();
                     let validity = guard.validity();
                     let leading = async {
                         loop {
@@ -89,6 +91,23 @@ impl Leadership {
             margin: None,
         };
         LeaseGuard::acquire(Arc::clone(&self.lease), request, options).await
+    }
+}
+
+/// Shown while it lives.
+struct Leading;
+
+impl Leading {
+    fn begin() -> Self {
+        TAKE_OVERS.count(&["leadership"]);
+        LEADER.set(&[], 1.0);
+        Self
+    }
+}
+
+impl Drop for Leading {
+    fn drop(&mut self) {
+        LEADER.set(&[], 0.0);
     }
 }
 

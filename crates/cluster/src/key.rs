@@ -79,13 +79,29 @@ pub fn check_length(part: &'static str, bytes: &[u8]) -> Result<()> {
     Err(Error::new(ErrorKind::TooLarge, message).with_context(part, Shown(bytes).to_string()))
 }
 
-/// Bytes as escaped text, cut after 64 of them.
+/// How long an id is by which a client proves itself, such as that of a session, and how much of it is shown.
+const SECRET: usize = 32;
+const SHOWN_OF_SECRET: usize = 8;
+
+/// Bytes as escaped text, cut after 64 of them. What may be an id by which a client proves itself is shown by its
+/// beginning only: names hold such ids, and this goes into logs and error messages.
 pub(crate) struct Shown<'a>(pub(crate) &'a [u8]);
 
 impl fmt::Display for Shown<'_> {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         let cut = self.0.len().min(64);
-        write!(formatter, "{}", self.0[..cut].escape_ascii())?;
+        let in_id = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_');
+        let mut rest = self.0;
+        while let (Some(first), true) = (rest.first(), self.0.len() - rest.len() < cut) {
+            let run = rest.iter().take_while(|byte| in_id(**byte)).count().max(1);
+            let left = cut - (self.0.len() - rest.len());
+            if run == SECRET && in_id(*first) {
+                write!(formatter, "{}...", rest[..SHOWN_OF_SECRET].escape_ascii())?;
+            } else {
+                write!(formatter, "{}", rest[..run.min(left)].escape_ascii())?;
+            }
+            rest = &rest[run..];
+        }
         if cut < self.0.len() {
             write!(formatter, "... ({} bytes)", self.0.len())?;
         }
@@ -114,6 +130,16 @@ mod tests {
             .unwrap_err();
         assert_eq!(error.kind(), ErrorKind::TooLarge);
         assert!(error.to_string().contains("name of 10241 bytes"), "{error}");
+    }
+
+    #[test]
+    fn an_id_that_opens_something_is_shown_by_its_beginning() {
+        let id = "q3Zt81_a0123456789-bcdefGHIJKLMN";
+        let shown = Key::new("calls", format!("{id}/1")).to_string();
+        assert_eq!(shown, "calls|q3Zt81_a.../1");
+        let shown = Key::new("calls", format!("{id}x")).to_string();
+        assert_eq!(shown, format!("calls|{id}x"), "not as long as such an id");
+        assert_eq!(Key::new("", "").to_string(), "|");
     }
 
     #[test]

@@ -9,6 +9,8 @@ use mcpg_mcp::version::ProtocolVersion;
 use serde_json::value::RawValue;
 use tokio::sync::{mpsc, oneshot};
 
+use crate::observe::CallTrace;
+
 /// How a call ended: the raw JSON of its result, or why there is none.
 pub(crate) type Outcome = Result<Box<RawValue>, CallError>;
 
@@ -124,6 +126,8 @@ pub(crate) struct Caller {
     pub(crate) progress_token: Option<Box<RawValue>>,
     /// Where events of this call go.
     pub(crate) events: EventSink,
+    /// The trace that the call belongs to, which goes with it wherever it is sent.
+    pub(crate) trace: CallTrace,
 }
 
 /// A request on its way to an executor, in the executor's own names.

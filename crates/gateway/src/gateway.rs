@@ -128,6 +128,7 @@ impl Gateway {
             mac: parts.mac,
             request_timeout: server.request_timeout,
             upgrade_after: server.upgrade_after,
+            access_log: server.access_log,
             question_timeout: server.session_idle_timeout.max(server.request_timeout),
             stop: stop_upstreams.clone(),
         });

@@ -14,6 +14,7 @@ pub mod param_headers;
 pub mod params;
 pub mod results;
 pub mod sse;
+pub mod trace_context;
 pub mod uri_template;
 pub mod version;
 pub mod write;

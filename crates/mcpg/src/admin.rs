@@ -1,4 +1,4 @@
-//! The listener for operators: `/ready`, `/health` and `/cluster`.
+//! The listener for operators: `/ready`, `/health`, `/cluster` and `/metrics`.
 
 use std::convert::Infallible;
 use std::net::SocketAddr;
@@ -20,6 +20,7 @@ use tokio::time::{sleep, timeout};
 use tracing::{info, warn};
 
 use crate::failure::Failure;
+use crate::metrics::Metrics;
 use crate::readiness::Readiness;
 use crate::status::Status;
 
@@ -32,12 +33,17 @@ const SILENCE: Duration = Duration::from_secs(5);
 /// How long a connection may last altogether: one that reads its answers too slowly must not stay for ever.
 const LONGEST: Duration = Duration::from_secs(60);
 
+/// The Prometheus text format.
+const METRICS_TYPE: &str = "text/plain; version=0.0.4; charset=utf-8";
+
 /// What is told to operators.
 #[derive(Clone)]
 pub(crate) struct Told {
     pub(crate) readiness: Readiness,
     /// The state of the fleet; there is none before this replica serves.
     pub(crate) status: Arc<OnceLock<Arc<Status>>>,
+    /// What was counted, where anything is.
+    pub(crate) metrics: Option<Metrics>,
 }
 
 /// A listener that answers nobody yet.
@@ -136,8 +142,11 @@ async fn serve(stream: TcpStream, told: Told, _permit: OwnedSemaphorePermit) {
 
 async fn answer<B>(request: &Request<B>, told: &Told) -> Response<Full<Bytes>> {
     let path = request.uri().path();
-    if !matches!(path, "/ready" | "/health" | "/cluster") {
-        return text(StatusCode::NOT_FOUND, "there are /ready, /health and /cluster");
+    if !matches!(path, "/ready" | "/health" | "/cluster" | "/metrics") {
+        return text(
+            StatusCode::NOT_FOUND,
+            "there are /ready, /health, /cluster and /metrics",
+        );
     }
     if !matches!(*request.method(), Method::GET | Method::HEAD) {
         let mut refused = text(StatusCode::METHOD_NOT_ALLOWED, "ask with GET");
@@ -149,7 +158,18 @@ async fn answer<B>(request: &Request<B>, told: &Told) -> Response<Full<Bytes>> {
     match path {
         "/health" => text(StatusCode::OK, "ok"),
         "/cluster" => cluster(told).await,
+        "/metrics" => metrics(told),
         _ => ready(&told.readiness),
+    }
+}
+
+fn metrics(told: &Told) -> Response<Full<Bytes>> {
+    match &told.metrics {
+        Some(metrics) => response(StatusCode::OK, METRICS_TYPE, metrics.render(&told.readiness)),
+        None => text(
+            StatusCode::NOT_FOUND,
+            "nothing is counted: set observability.metrics.enabled: true and restart",
+        ),
     }
 }
 

@@ -15,6 +15,7 @@ use crate::coordinator;
 use crate::failure::Failure;
 use crate::logging;
 use crate::member::Member;
+use crate::metrics::Metrics;
 use crate::pipe;
 use crate::readiness::{Identity, Readiness, Reason};
 use crate::session_store;
@@ -50,6 +51,11 @@ pub(crate) fn run(run: &Run) -> Result<(), Failure> {
     for warning in warnings {
         warn!(message = "The configuration deserves a look.", %warning);
     }
+    // Before anything takes a handle.
+    let metrics = match config.observability.metrics.enabled {
+        true => Some(Metrics::start()?),
+        false => None,
+    };
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()
@@ -63,7 +69,7 @@ pub(crate) fn run(run: &Run) -> Result<(), Failure> {
     runtime
         .block_on(async { Hangup::listen().map(|hangup| tokio::spawn(hangup.reopen(audit.clone()))) })
         .map_err(cannot_listen)?;
-    let outcome = runtime.block_on(serve(config, &places, &label, &audit));
+    let outcome = runtime.block_on(serve(config, metrics, &places, &label, &audit));
     // Whatever is still running had its time.
     match audit.get() {
         // What is cut off has its lines too, so the log is closed last.
@@ -83,12 +89,19 @@ fn cannot_listen(error: std::io::Error) -> Failure {
     )
 }
 
-async fn serve(config: AppConfig, places: &Places, label: &str, audit: &AuditLog) -> Result<(), Failure> {
+async fn serve(
+    config: AppConfig,
+    metrics: Option<Metrics>,
+    places: &Places,
+    label: &str,
+    audit: &AuditLog,
+) -> Result<(), Failure> {
     let readiness = Readiness::starting(config.gateway.readiness);
     let admin = Admin::bind(&config.gateway.admin).await?;
     let told = Told {
         readiness: readiness.clone(),
         status: Arc::default(),
+        metrics,
     };
     let admin = admin.map(|admin| admin.serve(told.clone()));
     let store = session_store::open(&config.mcp.configurations, config.cluster.is_single_node())?;
@@ -107,6 +120,9 @@ async fn serve(config: AppConfig, places: &Places, label: &str, audit: &AuditLog
         _ = signals.next() => return Ok(()),
     };
     let parts = member.parts();
+    if let Some(metrics) = &told.metrics {
+        metrics.observe(&parts, coordinator.connection());
+    }
     let gateway = tokio::select! {
         started = Gateway::start(config, member.parts()) => started?,
         _ = signals.next() => {

@@ -1,5 +1,6 @@
 //! Chooses the coordinator; nothing else in the gateway knows its kind.
 
+mod metered;
 mod needs;
 
 use std::sync::Arc;
@@ -12,6 +13,7 @@ use mcpg_plugin_host::{Plugin, PluginError};
 use mcpg_single_node::SingleNode;
 use tracing::{info, warn};
 
+use self::metered::Metered;
 use crate::failure::Failure;
 
 /// Opens the coordinator of `cluster.kind` and makes sure that it keeps what the gateway needs.
@@ -34,6 +36,9 @@ pub(crate) async fn choose(
             warn!(message = "The coordinator did not close cleanly.", %error);
         }
         return Err(failure);
+    }
+    if config.observability.metrics.enabled {
+        return Ok(Arc::new(Metered::new(coordinator)));
     }
     Ok(coordinator)
 }

@@ -10,6 +10,7 @@ mod coordinator;
 mod failure;
 mod logging;
 mod member;
+mod metrics;
 mod pipe;
 mod readiness;
 mod session_store;

@@ -97,7 +97,7 @@ impl Status {
             readiness,
             ..
         } = &self.parts;
-        let (remembered, opened_here) = sessions.counts();
+        let counts = sessions.counts();
         OwnFacts {
             node: fleet.replica().node().to_owned(),
             version: env!("CARGO_PKG_VERSION").to_owned(),
@@ -111,8 +111,8 @@ impl Status {
                 validity_ms: millis(fleet.view().validity()),
             },
             sessions: SessionFacts {
-                remembered,
-                opened_here,
+                remembered: counts.remembered,
+                opened_here: counts.minted_here,
             },
             pinned: self.parts.pinned.clone(),
             running_calls: inspector.running_calls(),

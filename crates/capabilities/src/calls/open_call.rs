@@ -1,8 +1,10 @@
 //! The head of a call in the hands of its owner.
 
 use std::collections::BTreeSet;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use mcpg_cluster::{ErrorKind, Expect, Moment, Version};
+use mcpg_metrics::table::REFUSED_FENCES;
 use tracing::debug;
 
 use super::error::CallsError;
@@ -28,6 +30,8 @@ pub struct OpenCall {
     opened: Moment,
     /// The numbers whose answers were handed out; they leave the head with the next write.
     taken: BTreeSet<u64>,
+    /// That it was claimed is counted once, however often it is met.
+    counted_claim: AtomicBool,
 }
 
 /// Why the call is no longer the owner's.
@@ -75,6 +79,7 @@ impl OpenCall {
             indexed,
             stored,
             taken: BTreeSet::new(),
+            counted_claim: AtomicBool::new(false),
         }
     }
 
@@ -271,11 +276,21 @@ impl OpenCall {
 
     fn refusal(&self) -> Option<Refused> {
         let head = &self.stored.record;
-        match head.state {
-            _ if head.state != State::Cancelled && !head.is_of(self.entry.birth) => Some(Refused::Claimed),
-            State::Open => None,
-            State::Cancelled => Some(Refused::Cancelled),
-            State::Ended => Some(Refused::Claimed),
+        let refused = match head.state {
+            _ if head.state != State::Cancelled && !head.is_of(self.entry.birth) => Refused::Claimed,
+            State::Open => return None,
+            State::Cancelled => Refused::Cancelled,
+            State::Ended => Refused::Claimed,
+        };
+        if refused == Refused::Claimed && !self.is_finished() {
+            self.count_claim();
+        }
+        Some(refused)
+    }
+
+    fn count_claim(&self) {
+        if !self.counted_claim.swap(true, Ordering::Relaxed) {
+            REFUSED_FENCES.count(&["call"]);
         }
     }
 

@@ -1,6 +1,7 @@
 //! Opening the head of a call.
 
 use mcpg_cluster::{Expect, Moment, Version};
+use mcpg_metrics::table::REFUSED_FENCES;
 use tracing::debug;
 
 use super::error::CallsError;
@@ -185,12 +186,12 @@ impl Opening {
     /// What a write that was applied means: other writers may have changed the head since.
     async fn confirm(&mut self, stored: Stored<Head>) -> Result<Opened, CallsError> {
         match stored.record.state {
-            State::Open if !stored.record.is_of(self.entry.birth) => Ok(Opened::Claimed),
+            State::Open if !stored.record.is_of(self.entry.birth) => Ok(self.claimed()),
             // This replica may have been paused before or while the head was sent.
             State::Open if self.is_late() => self.too_late().await,
             State::Open => Ok(Opened::Open(self.opened(stored))),
             State::Cancelled => Ok(Opened::Cancelled),
-            State::Ended => Ok(Opened::Claimed),
+            State::Ended => Ok(self.claimed()),
         }
     }
 
@@ -199,7 +200,7 @@ impl Opening {
         let own = record.is_of(self.entry.birth);
         Ok(match record.state {
             State::Cancelled => Met::Decided(Opened::Cancelled),
-            State::Ended if own => Met::Decided(Opened::Claimed),
+            State::Ended if own => Met::Decided(self.claimed()),
             State::Ended => Met::Replace(Box::new(record.replaced_by(next)), version),
             // An earlier attempt of this very opening.
             State::Open if own => Met::Decided(Opened::Open(self.opened(Stored { record, version }))),
@@ -208,6 +209,12 @@ impl Opening {
             }
             State::Open => Met::Decided(Opened::Duplicate),
         })
+    }
+
+    /// Somebody found this replica dead before its head stood.
+    fn claimed(&self) -> Opened {
+        REFUSED_FENCES.count(&["call"]);
+        Opened::Claimed
     }
 
     async fn is_dead(&self, owner: Option<&OwnerPair>) -> Result<bool, CallsError> {

@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 
 use mcpg_cluster::{Cursor, Expect, NamedEntry};
+use mcpg_metrics::table::TAKE_OVERS;
 use tracing::warn;
 
 use super::error::CallsError;
@@ -121,7 +122,10 @@ impl Calls {
                 }
             };
             match self.writer.write(&key, head, expect, Some(entry.ttl)).await {
-                Ok(_) => return Ok(Some(true)),
+                Ok(_) => {
+                    TAKE_OVERS.count(&["call"]);
+                    return Ok(Some(true));
+                }
                 Err(WriteError::Conflict(other)) => stored = other,
                 Err(error) => return Err(error.into()),
             }

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use mcpg_cluster::{Error, Expect, Key, Moment};
+use mcpg_metrics::table::MAILBOX_REQUESTS;
 use tokio::sync::Notify;
 use tokio::time::Instant;
 use tracing::debug;
@@ -145,6 +146,24 @@ impl Mailbox {
     /// # Errors
     /// [`Undelivered`], each of which says whether it may have been executed.
     pub async fn request_unless(
+        &self,
+        to: &BootId,
+        kind: &str,
+        body: Bytes,
+        patience: Duration,
+        lost: impl Future<Output = ()>,
+    ) -> Result<Bytes, Undelivered> {
+        let answer = self.deliver(to, kind, body, patience, lost).await;
+        MAILBOX_REQUESTS.count(&[match &answer {
+            Ok(_) => "answered",
+            Err(Undelivered::Refused) => "not_started",
+            Err(Undelivered::OutcomeUnknown) => "unknown",
+            Err(Undelivered::Unavailable(_) | Undelivered::Broken(_)) => "unavailable",
+        }]);
+        answer
+    }
+
+    async fn deliver(
         &self,
         to: &BootId,
         kind: &str,

@@ -2,6 +2,7 @@
 
 use bytes::Bytes;
 use mcpg_cluster::{Cursor, Error, ErrorKind, Expect, NamedEntry};
+use mcpg_metrics::table::TAKE_OVERS;
 use tracing::warn;
 
 use super::handle::Mailbox;
@@ -101,7 +102,10 @@ impl Mailbox {
             }
             let (refused, expect) = (record.in_state(RequestState::Refused), Expect::Version(version));
             match self.writer.write(&key, refused, expect, Some(ttl)).await {
-                Ok(_) => break ReplyState::Refused,
+                Ok(_) => {
+                    TAKE_OVERS.count(&["mailbox_request"]);
+                    break ReplyState::Refused;
+                }
                 // No longer new, since that is left once and for all.
                 Err(WriteError::Conflict(other)) => (stored, fresh) = (other, true),
                 Err(error) => return Err(plain(error)),

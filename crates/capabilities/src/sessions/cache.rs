@@ -138,7 +138,8 @@ impl Cache {
 
     /// How many sessions are remembered, and how many that were minted here may still live.
     pub(super) fn counts(&self) -> (usize, usize) {
-        let inner = self.inner.lock();
+        let mut inner = self.inner.lock();
+        inner.sweep(self.clock.now(), self.lifetime);
         (inner.entries.len(), inner.minted.len())
     }
 

@@ -13,13 +13,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use mcpg_cluster::Expect;
+use mcpg_metrics::table::SESSIONS_CLOSED;
 use serde_json::value::RawValue;
 use tracing::{debug, warn};
 
 use super::closing::Closer;
 use super::directory::{ATTEMPTS, Sessions, key};
 use super::error::SessionError;
-use super::id::SessionId;
+use super::id::{SessionDigest, SessionId};
 use super::record::{SessionRecord, SessionState};
 use crate::principal::Principal;
 use crate::store::{Stored, WriteError};
@@ -57,6 +58,7 @@ impl Sessions {
         self.require_trust()?;
         match self.entomb(&id).await {
             Ok(()) => {
+                SESSIONS_CLOSED.count(&["deleted"]);
                 self.finish_close(&id).await?;
                 Ok(id)
             }
@@ -92,26 +94,25 @@ impl Sessions {
         self.leftovers.wait().await;
     }
 
-    /// Closes at the upstreams what was opened for a session that is gone. What cannot be closed now stays noted.
-    pub(super) async fn close_opened(&self, session: &str) {
+    /// Closes at the upstreams what was opened for a session that is gone. What cannot be closed now stays noted; says
+    /// whether this call has removed the note.
+    pub(super) async fn close_opened(&self, session: &str) -> bool {
         let Some(closer) = self.closer.get() else {
-            return;
+            return false;
         };
         let noted = match self.closing.read(session).await {
             Ok(Some(noted)) => noted,
-            Ok(None) => return,
+            Ok(None) => return false,
             Err(error) => {
-                debug!(message = "What a closed session leaves behind could not be read.", session, %error);
-                return;
+                debug!(message = "What a closed session leaves behind could not be read.", session = %SessionDigest::of(session), %error);
+                return false;
             }
         };
         let mut all_closed = true;
         for (upstream, opened) in &noted.record.upstreams {
             all_closed &= closer.close_upstream(upstream, opened).await;
         }
-        if all_closed {
-            self.closing.done(session, noted.version).await;
-        }
+        all_closed && self.closing.done(session, noted.version).await
     }
 
     async fn entomb(&self, id: &SessionId) -> Result<(), Entombed> {

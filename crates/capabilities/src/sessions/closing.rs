@@ -127,15 +127,15 @@ impl ClosingIndex {
         Ok(self.writer.read(&key(session)).await?)
     }
 
-    /// Removes the entry when it still is the one whose work was done.
-    pub(super) async fn done(&self, session: &str, version: Version) {
+    /// Removes the entry when it still is the one whose work was done. Otherwise somebody added to it or removed it, or
+    /// it will be found again.
+    pub(super) async fn done(&self, session: &str, version: Version) -> bool {
         let removed = self
             .key_value
             .0
             .delete(&key(session), Expect::Version(version))
             .await;
-        // Somebody added to it or removed it, or it will be found again.
-        let _ = removed;
+        removed.is_ok()
     }
 
     /// Gives an entry its full life again.

@@ -7,6 +7,8 @@ use bytes::Bytes;
 use mcpg_cluster::{Clock, ErrorKind, Expect, Key, KeyValue, Support};
 use tokio_util::task::TaskTracker;
 
+use mcpg_metrics::table::SESSIONS_CREATED;
+
 use super::cache::Cache;
 use super::closing::{Closer, ClosingIndex};
 use super::error::SessionError;
@@ -62,6 +64,15 @@ pub struct Sessions {
     pub(super) leftovers: TaskTracker,
 }
 
+/// How many sessions a replica knows of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct SessionCounts {
+    /// Those that it remembers.
+    pub remembered: usize,
+    /// Those that it minted and that may still live: they count against the limit.
+    pub minted_here: usize,
+}
+
 /// A session that a request was admitted to.
 #[derive(Clone, Debug)]
 pub struct Admitted {
@@ -115,9 +126,13 @@ impl Sessions {
         record_ttl(self.parts.config.idle_timeout)
     }
 
-    /// How many sessions are remembered here, and how many that were created here may still live.
-    pub fn counts(&self) -> (usize, usize) {
-        self.cache.counts()
+    /// How many sessions this replica knows of.
+    pub fn counts(&self) -> SessionCounts {
+        let (remembered, minted_here) = self.cache.counts();
+        SessionCounts {
+            remembered,
+            minted_here,
+        }
     }
 
     /// Creates a session of `principal`. When this returns, every replica can read its record.
@@ -141,6 +156,7 @@ impl Sessions {
             .await?;
         let record = Arc::new(stored.record);
         ticket.written(Arc::clone(&record), stored.version, true);
+        SESSIONS_CREATED.count(&[]);
         Ok((id, record))
     }
 

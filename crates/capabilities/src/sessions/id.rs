@@ -16,6 +16,8 @@ const CODE: usize = 8;
 const KIND: &str = "session";
 /// Stands between principal and id in names; neither can contain it.
 const SEPARATOR: char = '/';
+/// How many characters of an id are shown.
+const DIGEST: usize = 8;
 
 /// The id of a session: 32 visible ASCII characters that are minted by the gateway and by nobody else, for one
 /// principal and for nobody else.
@@ -116,15 +118,32 @@ impl std::borrow::Borrow<str> for SessionId {
     }
 }
 
+/// Only the beginning, for logs: whoever has the whole id is the client.
 impl std::fmt::Display for SessionId {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        formatter.write_str(self.as_str())
+        write!(formatter, "{}", SessionDigest(self.as_str()))
+    }
+}
+
+/// The beginning of a session id, which tells sessions apart and opens none: 80 of the 128 random bits are missing.
+pub(crate) struct SessionDigest<'a>(&'a str);
+
+impl<'a> SessionDigest<'a> {
+    /// Of an id, or of a name that ends with one.
+    pub(crate) fn of(name: &'a str) -> Self {
+        Self(name.rsplit(SEPARATOR).next().unwrap_or_default())
+    }
+}
+
+impl std::fmt::Display for SessionDigest<'_> {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.write_str(self.0.get(..DIGEST).unwrap_or_default())
     }
 }
 
 impl std::fmt::Debug for SessionId {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(formatter, "SessionId({})", self.name)
+        write!(formatter, "SessionId({self})")
     }
 }
 
@@ -165,7 +184,11 @@ mod tests {
         let p = Principal::key("p");
         let id = SessionId::mint(&mac, &p);
         assert_eq!(id.name(), format!("{}/{}", p.scope().unwrap(), id.as_str()));
-        assert_eq!(id.to_string(), id.as_str());
+        assert_eq!(
+            id.to_string(),
+            id.as_str()[..DIGEST],
+            "what is shown opens nothing"
+        );
         let anonymous = SessionId::mint(&mac, &Principal::anonymous());
         assert_eq!(anonymous.name(), anonymous.as_str());
     }

@@ -16,7 +16,7 @@ mod reaper;
 mod record;
 
 pub use closing::Closer;
-pub use directory::{Admitted, Sessions, SessionsConfig, SessionsParts};
+pub use directory::{Admitted, SessionCounts, Sessions, SessionsConfig, SessionsParts};
 pub use error::SessionError;
 pub use id::SessionId;
 pub use reaper::Reaper;

@@ -6,12 +6,13 @@ use std::time::Duration;
 
 use futures_util::stream::{self, StreamExt as _};
 use mcpg_cluster::{Moment, Version};
+use mcpg_metrics::table::SESSIONS_CLOSED;
 use tracing::debug;
 
 use super::closing::ClosingPage;
 use super::directory::{Sessions, key};
 use super::error::SessionError;
-use super::id::SessionId;
+use super::id::{SessionDigest, SessionId};
 use super::record::{SessionRecord, SessionState};
 
 const LONGEST_INTERVAL: Duration = Duration::from_secs(60);
@@ -63,7 +64,7 @@ impl Reaper {
                     Ok(Some(kept)) => drop(living.insert(session, kept)),
                     Ok(None) => {}
                     Err(error) => {
-                        debug!(message = "What a session left behind is looked at later.", session, %error);
+                        debug!(message = "What a session left behind is looked at later.", session = %SessionDigest::of(&session), %error);
                     }
                 }
             }
@@ -88,8 +89,10 @@ impl Reaper {
             Some(SessionState::Closing) => sessions.finish_close(&id).await?,
             None => {
                 if sessions.is_surely_absent(&id).await? {
-                    debug!(message = "A session has expired.", session);
-                    sessions.close_opened(session).await;
+                    debug!(message = "A session has expired.", session = %SessionDigest::of(session));
+                    if sessions.close_opened(session).await {
+                        SESSIONS_CLOSED.count(&["expired"]);
+                    }
                 }
             }
         }

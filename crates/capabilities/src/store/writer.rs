@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use mcpg_cluster::{Error, ErrorKind, Expect, Key, KeyValue, Version};
+use mcpg_metrics::table::UNDECIDED_WRITES;
 use tokio::time::Instant;
 
 use super::formats::Formats;
@@ -113,6 +114,20 @@ impl Writer {
     /// # Errors
     /// [`WriteError`], each of which says what the caller may assume.
     pub async fn write<R: Record>(
+        &self,
+        key: &Key,
+        record: R,
+        expect: Expect,
+        ttl: Option<Duration>,
+    ) -> Result<Stored<R>, WriteError<R>> {
+        let written = self.write_and_settle(key, record, expect, ttl).await;
+        if let Err(WriteError::Indeterminate(_)) = &written {
+            UNDECIDED_WRITES.count(&[]);
+        }
+        written
+    }
+
+    async fn write_and_settle<R: Record>(
         &self,
         key: &Key,
         mut record: R,

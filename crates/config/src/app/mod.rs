@@ -100,6 +100,15 @@ pub struct Governance {
 pub struct Observability {
     /// The log on standard error.
     pub logs: Logs,
+    /// The numbers at `/metrics`.
+    pub metrics: Metrics,
+}
+
+/// The `observability.metrics` block.
+#[derive(Debug, Clone, Copy)]
+pub struct Metrics {
+    /// Whether anything is counted, and `/metrics` answered.
+    pub enabled: bool,
 }
 
 /// The `mcp` block.

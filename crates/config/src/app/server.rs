@@ -38,6 +38,8 @@ pub struct Server {
     pub drain_delay: Duration,
     /// How long a stopping gateway waits for running calls (`shutdown_timeout_ms`).
     pub shutdown_timeout: Duration,
+    /// Whether each request of a client is a line in the log.
+    pub access_log: bool,
 }
 
 /// How clients reach the gateway.

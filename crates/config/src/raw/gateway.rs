@@ -22,7 +22,7 @@ pub(crate) struct RawGateway {
 #[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub(crate) struct RawAdmin {
-    /// Where `/ready` and `/health` are answered, as host:port; port 0 lets the system choose. Default: nowhere.
+    /// Where `/ready`, `/health` and, where enabled, `/metrics` are answered, as host:port; port 0 lets the system choose. Default: nowhere.
     pub(crate) bind_address: Option<String>,
 }
 
@@ -69,6 +69,8 @@ pub(crate) struct RawServer {
     /// How long a stopping gateway waits for running calls, in milliseconds. Default: 30000. Range: 0..=3600000.
     #[schemars(range(min = 0, max = 3_600_000))]
     pub(crate) shutdown_timeout_ms: u64,
+    /// Writes one line at level info for each request of a client. Default: false.
+    pub(crate) access_log: bool,
 }
 
 impl Default for RawServer {
@@ -89,6 +91,7 @@ impl Default for RawServer {
             max_response_mb: 16,
             drain_delay_ms: 5_000,
             shutdown_timeout_ms: 30_000,
+            access_log: false,
         }
     }
 }

@@ -63,6 +63,16 @@ pub(crate) struct RawGovernance {
 pub(crate) struct RawObservability {
     /// The log on standard error.
     pub(crate) logs: RawLogs,
+    /// The numbers at `/metrics`.
+    pub(crate) metrics: RawMetrics,
+}
+
+/// The numbers at `/metrics`.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct RawMetrics {
+    /// Answers `/metrics` on the listener for operators (`gateway.admin.bind_address`), in the Prometheus text format. Default: false.
+    pub(crate) enabled: bool,
 }
 
 /// The log on standard error.

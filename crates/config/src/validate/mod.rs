@@ -15,6 +15,7 @@ mod expression_names;
 mod federations;
 mod http_backend;
 mod json_schema;
+mod observability;
 mod plugins;
 mod server;
 mod templates;
@@ -22,7 +23,7 @@ mod upstream;
 mod uri_template;
 mod url_template;
 
-use crate::app::{AppConfig, Cluster, Gateway, Governance, Logs, Mcp, Observability};
+use crate::app::{AppConfig, Cluster, Gateway, Governance, Mcp};
 use crate::found;
 use crate::mistakes::{Mistake, Mistakes, position_of_value};
 use crate::origin::Origin;
@@ -60,10 +61,8 @@ pub(crate) fn apply(
     let capabilities = bindings::validate(raw.mcp.capabilities, &mut checker);
     let federations = federations::validate(raw.mcp.federations, &mut checker);
     let configurations = configurations::validate(raw.mcp.configurations, &cluster, &mut checker);
-    let logs = Logs {
-        level: raw.observability.logs.level,
-        format: raw.observability.logs.format,
-    };
+    let listens = raw.gateway.admin.bind_address.is_some();
+    let observability = observability::validate(&raw.observability, listens, &mut checker);
     Some(AppConfig {
         gateway: Gateway {
             server: server?,
@@ -74,7 +73,7 @@ pub(crate) fn apply(
         cluster,
         plugins,
         governance: Governance { access, audit },
-        observability: Observability { logs },
+        observability,
         mcp: Mcp {
             capabilities,
             federations,

@@ -50,6 +50,7 @@ pub(super) fn validate(raw: RawServer, may_be_reached: bool, checker: &mut Check
         max_response_bytes: bytes(raw.max_response_mb),
         drain_delay: Duration::from_millis(raw.drain_delay_ms),
         shutdown_timeout: Duration::from_millis(raw.shutdown_timeout_ms),
+        access_log: raw.access_log,
     })
 }
 

@@ -39,9 +39,5 @@ fn whole(era: Era, answer: Final) -> Response<ResponseBody> {
     if answer.not_started {
         return respond::unavailable(answer.message);
     }
-    let status = match (era, &answer.error) {
-        (Era::Modern, Some(error)) => error.modern_http_status(),
-        _ => StatusCode::OK,
-    };
-    respond::json(status, answer.message)
+    respond::json(answer.status(era), answer.message)
 }

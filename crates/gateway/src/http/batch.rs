@@ -10,13 +10,17 @@ use mcpg_mcp::envelope::{InvalidMessage, Message};
 use mcpg_mcp::era::{EraHeaders, decide_batch, no_batches};
 use mcpg_mcp::error::ErrorObject;
 use mcpg_mcp::params::Params;
+use mcpg_mcp::version::Era;
 use mcpg_mcp::write;
 
 use super::body::{EventBody, ResponseBody, event};
-use super::legacy::Refused;
 use super::respond;
 use super::service::Frontend;
+use crate::observe::{Ending, Meter};
 use crate::router::{Call, Client, ClientRequest, Output, SessionRef};
+
+/// A message of a batch, and the meter of one that is a request.
+type Metered<'a> = (Result<Message<'a>, InvalidMessage>, Option<Meter>);
 
 /// The answers of a batch while they come in.
 struct Gathering {
@@ -32,36 +36,59 @@ impl Frontend {
         headers: &EraHeaders<'_>,
         messages: Vec<Result<Message<'_>, InvalidMessage>>,
     ) -> Response<ResponseBody> {
-        let claimed = match decide_batch(headers) {
-            Ok(claimed) => claimed,
-            Err(rejection) => return respond::json(rejection.status, rejection.body()),
-        };
-        let session = match self.session_of(principal, claimed).await {
-            Ok(session) => session,
-            Err(Refused::Missing) => {
-                return respond::refusal(StatusCode::BAD_REQUEST, "the Mcp-Session-Id header is missing");
+        let mut metered: Vec<Metered<'_>> = messages
+            .into_iter()
+            .map(|message| {
+                let meter = match &message {
+                    Ok(Message::Request(request)) => {
+                        Some(self.meters.begin(&request.method).in_era(Era::Legacy))
+                    }
+                    _ => None,
+                };
+                (message, meter)
+            })
+            .collect();
+        match self.take_batch(principal, headers, &mut metered).await {
+            Ok(gathering) => self.gather(gathering).await,
+            Err(response) => {
+                let left = metered.into_iter().filter_map(|(_, meter)| meter);
+                left.for_each(|meter| meter.refused(response.status()));
+                *response
             }
-            Err(Refused::Session(problem)) => return respond::session_error(&problem, None),
-        };
+        }
+    }
+
+    /// Starts what the batch asks for. What is left in `messages` was not begun.
+    async fn take_batch(
+        &self,
+        principal: &Principal,
+        headers: &EraHeaders<'_>,
+        messages: &mut Vec<Metered<'_>>,
+    ) -> Result<Gathering, Box<Response<ResponseBody>>> {
+        let claimed = decide_batch(headers)
+            .map_err(|rejection| Box::new(respond::json(rejection.status, rejection.body())))?;
+        let session = self.session_of(principal, claimed).await;
+        let session = session.map_err(|refused| Box::new(refused.response(None)))?;
         if !session.version().allows_batches() {
-            return respond::error(StatusCode::BAD_REQUEST, None, &no_batches());
+            let refused = respond::error(StatusCode::BAD_REQUEST, None, &no_batches());
+            return Err(Box::new(refused));
         }
         let mut gathering = Gathering {
             done: Vec::new(),
             running: Vec::new(),
         };
-        for message in messages {
-            if let Err(response) = self.begin(&session, message, &mut gathering).await {
-                return *response;
-            }
+        messages.reverse();
+        while let Some((message, meter)) = messages.pop() {
+            self.begin(&session, message, meter, &mut gathering).await?;
         }
-        self.gather(gathering).await
+        Ok(gathering)
     }
 
     async fn begin(
         &self,
         session: &SessionRef,
         message: Result<Message<'_>, InvalidMessage>,
+        meter: Option<Meter>,
         gathering: &mut Gathering,
     ) -> Result<(), Box<Response<ResponseBody>>> {
         match message {
@@ -70,13 +97,23 @@ impl Frontend {
                 .push(write::error(invalid.id.as_ref(), &invalid.error)),
             Ok(Message::Request(request)) if request.method == "initialize" => {
                 let why = ErrorObject::invalid_request("initialize cannot be part of a batch");
+                if let Some(meter) = meter {
+                    meter.end(Ending::Error, StatusCode::OK);
+                }
                 gathering.done.push(write::error(Some(&request.id), &why));
             }
             Ok(Message::Request(request)) => {
-                let started = Params::parse(request.params).and_then(|params| {
-                    self.router
-                        .start(ClientRequest::of(&request, &params), Client::of(session.clone()))
-                });
+                let meter = meter.unwrap_or_else(|| self.meters.begin(&request.method));
+                let started = match Params::parse(request.params) {
+                    Ok(params) => {
+                        let wanted = ClientRequest::of(&request, &params);
+                        self.router.start(wanted, Client::of(session.clone()), meter)
+                    }
+                    Err(error) => {
+                        meter.end(Ending::Error, StatusCode::OK);
+                        Err(error)
+                    }
+                };
                 match started {
                     Ok(call) => gathering.running.push(call),
                     Err(error) => gathering.done.push(write::error(Some(&request.id), &error)),

@@ -7,6 +7,7 @@ use mcpg_mcp::envelope::{self, Message, Request};
 use mcpg_mcp::era::{EraHeaders, LegacySession};
 use mcpg_mcp::error::ErrorObject;
 use mcpg_mcp::headers::SESSION_ID;
+use mcpg_mcp::id::RequestId;
 use mcpg_mcp::params::Params;
 use mcpg_mcp::version::Era;
 use mcpg_mcp::write;
@@ -15,7 +16,8 @@ use tracing::debug;
 use super::body::ResponseBody;
 use super::respond;
 use super::service::Frontend;
-use crate::router::{Client, ClientRequest, NotInitialized, SessionRef};
+use crate::observe::{Ending, Meter};
+use crate::router::{Client, ClientRequest, Initialized, NotInitialized, SessionRef};
 
 impl Frontend {
     /// Opens a session. An id that the client brings along never becomes the id of a session.
@@ -24,17 +26,37 @@ impl Frontend {
         principal: &Principal,
         headers: &EraHeaders<'_>,
         request: &Request<'_>,
+        meter: Meter,
     ) -> Response<ResponseBody> {
         if let Some(id) = headers.session_id {
-            return match self.router.admit(principal, id).await {
+            let response = match self.router.admit(principal, id).await {
                 Ok(_) => {
                     let why = ErrorObject::invalid_request("this session is initialized already");
                     respond::error(StatusCode::BAD_REQUEST, Some(&request.id), &why)
                 }
                 Err(problem) => respond::session_error(&problem, Some(&request.id)),
             };
+            meter.refused(response.status());
+            return response;
         }
-        match self.router.initialize(principal, request.params).await {
+        let opened = self.router.initialize(principal, request.params).await;
+        let id = opened.as_ref().ok().map(|opened| opened.id.clone());
+        let response = self.greeting(principal, request, opened);
+        if let Some(id) = id {
+            meter.of(principal, Some(&id)).end(Ending::Ok, StatusCode::OK);
+        } else {
+            meter.refused(response.status());
+        }
+        response
+    }
+
+    fn greeting(
+        &self,
+        principal: &Principal,
+        request: &Request<'_>,
+        opened: Result<Initialized, NotInitialized>,
+    ) -> Response<ResponseBody> {
+        match opened {
             Ok(opened) => {
                 debug!(message = "Opened a session.", %principal, session = %opened.id, version = %opened.version);
                 let mut response = respond::json(StatusCode::OK, write::result(&request.id, &opened.result));
@@ -56,21 +78,24 @@ impl Frontend {
         claimed: LegacySession<'_>,
         message: Message<'_>,
         params: &Params<'_>,
+        meter: Option<Meter>,
     ) -> Response<ResponseBody> {
-        let id = message.id().cloned();
         let session = match self.session_of(principal, claimed).await {
             Ok(session) => session,
-            Err(Refused::Missing) => {
-                let why = ErrorObject::invalid_request("the Mcp-Session-Id header is missing");
-                return respond::error(StatusCode::BAD_REQUEST, id.as_ref(), &why);
+            Err(refused) => {
+                let response = refused.response(message.id());
+                if let Some(meter) = meter {
+                    meter.refused(response.status());
+                }
+                return response;
             }
-            Err(Refused::Session(problem)) => return respond::session_error(&problem, id.as_ref()),
         };
         match message {
             Message::Request(request) => {
+                let meter = meter.unwrap_or_else(|| self.meters.begin(&request.method));
                 match self
                     .router
-                    .start(ClientRequest::of(&request, params), Client::of(session))
+                    .start(ClientRequest::of(&request, params), Client::of(session), meter)
                 {
                     Ok(call) => self.answer(Era::Legacy, &request.id, call).await,
                     Err(error) => respond::error(StatusCode::OK, Some(&request.id), &error),
@@ -123,4 +148,17 @@ pub(super) enum Refused {
     Missing,
     /// It names one that cannot be used.
     Session(SessionError),
+}
+
+impl Refused {
+    /// What the client is told.
+    pub(super) fn response(&self, id: Option<&RequestId>) -> Response<ResponseBody> {
+        match self {
+            Self::Missing => {
+                let why = ErrorObject::invalid_request("the Mcp-Session-Id header is missing");
+                respond::error(StatusCode::BAD_REQUEST, id, &why)
+            }
+            Self::Session(problem) => respond::session_error(problem, id),
+        }
+    }
 }

@@ -12,6 +12,7 @@ use serde_json::value::RawValue;
 use super::body::ResponseBody;
 use super::respond;
 use super::service::Frontend;
+use crate::observe::Meter;
 use crate::router::{Client, ClientRequest};
 
 impl Frontend {
@@ -23,8 +24,10 @@ impl Frontend {
         request: &Request<'_>,
         meta: &RequestMeta<'_>,
         params: &Params<'_>,
+        meter: Meter,
     ) -> Response<ResponseBody> {
         if let Err(error) = headers::validate(http_headers, &request.method, params) {
+            meter.refused(StatusCode::BAD_REQUEST);
             return respond::error(StatusCode::BAD_REQUEST, Some(&request.id), &error);
         }
         let client = Client {
@@ -38,7 +41,7 @@ impl Frontend {
         };
         match self
             .router
-            .start(ClientRequest::modern(request, params, meta), client)
+            .start(ClientRequest::modern(request, params, meta), client, meter)
         {
             Ok(call) => self.answer(Era::Modern, &request.id, call).await,
             Err(error) => respond::error(StatusCode::BAD_REQUEST, Some(&request.id), &error),

@@ -11,6 +11,7 @@ use mcpg_capabilities::principal::Principal;
 use mcpg_mcp::content;
 use mcpg_mcp::envelope::{self, Incoming, Message};
 use mcpg_mcp::era::{Decision, EraHeaders, decide};
+use mcpg_mcp::version::Era;
 
 use super::body::ResponseBody;
 use super::respond;
@@ -63,24 +64,39 @@ impl Frontend {
         headers: &EraHeaders<'_>,
         message: Message<'_>,
     ) -> Response<ResponseBody> {
+        // From here on every request is counted, however it ends.
+        let meter = match &message {
+            Message::Request(request) => Some(self.meters.begin(&request.method)),
+            Message::Notification(_) | Message::Response(_) => None,
+        };
         match decide(headers, &message) {
-            Err(rejection) => respond::json(rejection.status, rejection.body()),
-            Ok(Decision::Modern { meta, params }) => match message {
-                Message::Request(request) => {
-                    self.modern(principal, http_headers, &request, &meta, &params)
+            Err(rejection) => {
+                if let Some(meter) = meter {
+                    meter.refused(rejection.status);
+                }
+                respond::json(rejection.status, rejection.body())
+            }
+            Ok(Decision::Modern { meta, params }) => match (message, meter) {
+                (Message::Request(request), Some(meter)) => {
+                    let meter = meter.in_era(Era::Modern);
+                    self.modern(principal, http_headers, &request, &meta, &params, meter)
                         .await
                 }
                 // Only requests carry modern metadata that counts.
-                Message::Notification(_) | Message::Response(_) => respond::empty(StatusCode::ACCEPTED),
+                _ => respond::empty(StatusCode::ACCEPTED),
             },
             // The modern era defines no notification of a client over HTTP: it is accepted and has no effect.
             Ok(Decision::ModernNotification { .. }) => respond::empty(StatusCode::ACCEPTED),
-            Ok(Decision::Initialize { .. }) => match message {
-                Message::Request(request) => self.initialize(principal, headers, &request).await,
-                Message::Notification(_) | Message::Response(_) => respond::empty(StatusCode::ACCEPTED),
+            Ok(Decision::Initialize { .. }) => match (message, meter) {
+                (Message::Request(request), Some(meter)) => {
+                    let meter = meter.in_era(Era::Legacy);
+                    self.initialize(principal, headers, &request, meter).await
+                }
+                _ => respond::empty(StatusCode::ACCEPTED),
             },
             Ok(Decision::Legacy { session, params }) => {
-                self.legacy(principal, session, message, &params).await
+                let meter = meter.map(|meter| meter.in_era(Era::Legacy));
+                self.legacy(principal, session, message, &params, meter).await
             }
         }
     }

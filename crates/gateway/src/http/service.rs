@@ -1,6 +1,7 @@
 //! From an HTTP request to whoever answers it.
 
 use std::sync::Arc;
+use std::time::Instant;
 
 use bytes::Bytes;
 use http::{Method, Request, Response, StatusCode};
@@ -15,6 +16,7 @@ use super::body::ResponseBody;
 use super::drain::Drain;
 use super::guard::Guard;
 use super::respond;
+use crate::observe::Meters;
 use crate::router::Router;
 
 /// What the client side is made of.
@@ -30,6 +32,7 @@ pub(crate) struct Frontend {
     pub(super) router: Arc<Router>,
     pub(super) max_body: usize,
     drain: Arc<Drain>,
+    pub(super) meters: Arc<Meters>,
     guard: Guard,
     access: Access,
     mcp_path: String,
@@ -46,6 +49,7 @@ impl Frontend {
             drain,
         } = settings;
         Self {
+            meters: Arc::clone(&router.meters),
             router,
             drain,
             max_body: server.max_request_body_bytes,
@@ -65,9 +69,15 @@ impl Frontend {
         B: Body<Data = Bytes>,
         B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
     {
-        let mut response = self.route(request).await;
-        self.drain.mark(&mut response);
-        response
+        let (verb, begun) = (request.method().clone(), Instant::now());
+        let scope = self.router.scopes.begin(request.headers());
+        let work = async {
+            let mut response = self.route(request).await;
+            self.drain.mark(&mut response);
+            self.meters.responded(&scope, &verb, response.status(), begun);
+            response
+        };
+        scope.clone().cover(work).await
     }
 
     async fn route<B>(&self, request: Request<B>) -> Response<ResponseBody>

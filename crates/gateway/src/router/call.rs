@@ -12,7 +12,7 @@ use tokio_util::task::TaskTracker;
 
 use super::drive::Output;
 
-type Work = Pin<Box<dyn Future<Output = ()> + Send>>;
+pub(super) type Work = Pin<Box<dyn Future<Output = ()> + Send>>;
 
 /// A call that was started.
 pub(crate) struct Call {

@@ -22,6 +22,7 @@ use super::live::LiveCalls;
 use super::sessions::Openings;
 use crate::audit::Audit;
 use crate::backends::OwnBindings;
+use crate::observe::{Meters, Scopes};
 use crate::upstream::Upstream;
 
 /// What a router is made of.
@@ -37,6 +38,8 @@ pub(crate) struct RouterSettings {
     pub(crate) question_timeout: Duration,
     pub(crate) upgrade_after: Duration,
     pub(crate) audit: Option<Arc<Audit>>,
+    /// Whether each request is a line in the log.
+    pub(crate) access_log: bool,
     pub(crate) stop: CancellationToken,
 }
 
@@ -55,6 +58,10 @@ pub(crate) struct Router {
     pub(super) patience: Patience,
     /// `None` where nothing is written down.
     pub(super) audit: Option<Arc<Audit>>,
+    /// Counts the requests of clients, however they come in.
+    pub(crate) meters: Arc<Meters>,
+    /// Numbers them for the log.
+    pub(crate) scopes: Scopes,
     /// The calls that run.
     pub(super) calls: TaskTracker,
     /// Everything else that runs in the background.
@@ -89,6 +96,8 @@ impl Router {
                 question: settings.question_timeout,
             },
             audit: settings.audit,
+            meters: Meters::new(settings.access_log),
+            scopes: Scopes::new(settings.fleet.replica().boot().as_str()),
             calls: TaskTracker::new(),
             tasks,
             stop: settings.stop,

@@ -26,6 +26,7 @@ use super::head::{CallHead, Met};
 use super::live::{Control, LiveCalls};
 use crate::audit::Entry;
 use crate::exchange::{Event, Outcome};
+use crate::observe::Meter;
 
 /// How many events wait for a slow client before the call itself waits.
 pub(super) const EVENT_QUEUE: usize = 32;
@@ -88,6 +89,7 @@ pub(super) struct Driver {
     /// The line of the call in the audit log, handed over when the driver is dropped.
     pub(super) audit: Option<Box<Entry>>,
     pub(super) output: mpsc::Sender<Output>,
+    pub(super) meter: Meter,
 }
 
 /// A call whose end is decided, but not told yet.
@@ -128,13 +130,14 @@ impl Driver {
                 met = opened(&mut running.driver.session) => running.met(met).await,
                 () = &mut upgrade, if !running.is_upgrading => running.upgrade().await,
                 () = tick(&mut running.keeping) => running.keep().await,
-                () = &mut running.deadline => Some(Ended::Outcome(Err(running.timed_out().into()))),
+                () = &mut running.deadline => Some(running.time_out()),
                 () = running.driver.output.closed(), if running.connected => running.disconnected(),
             };
             if let Some(ended) = ended {
                 break ended;
             }
         };
+        running.count_cut_off(&ended);
         Decided { running, ended }
     }
 }

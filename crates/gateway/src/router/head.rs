@@ -20,6 +20,8 @@ use tokio_util::sync::{CancellationToken, DropGuard};
 use tokio_util::task::TaskTracker;
 use tracing::debug;
 
+use crate::observe::carried;
+
 /// The pauses between attempts to reach the coordinator.
 const FIRST_PAUSE: Duration = Duration::from_millis(50);
 const LONGEST_PAUSE: Duration = Duration::from_secs(2);
@@ -138,7 +140,7 @@ impl CallHead {
             started: self.started,
             tell,
         };
-        self.heads.tasks.spawn(work.run(give_up.clone()));
+        self.heads.tasks.spawn(carried(work.run(give_up.clone())));
         self.stage = Stage::Opening(Pending {
             steps,
             troubled: false,
@@ -248,13 +250,15 @@ impl CallHead {
         };
         match call.end().await {
             Ok(ended) => {
-                self.heads.tasks.spawn(call.tidy());
+                self.heads.tasks.spawn(carried(call.tidy()));
                 verdict(ended)
             }
             Err(error) => {
                 debug!(message = "The end of a call is written later.", call = ?self.key, %error);
                 let ttl = self.heads.calls.record_ttl();
-                self.heads.tasks.spawn(tokio::time::timeout(ttl, end_later(call)));
+                self.heads
+                    .tasks
+                    .spawn(carried(tokio::time::timeout(ttl, end_later(call))));
                 Verdict::Outcome
             }
         }
@@ -264,7 +268,9 @@ impl CallHead {
     pub(super) fn abandon(mut self) {
         if let Stage::Open(call) = std::mem::replace(&mut self.stage, Stage::Over) {
             let ttl = self.heads.calls.record_ttl();
-            self.heads.tasks.spawn(tokio::time::timeout(ttl, end_later(call)));
+            self.heads
+                .tasks
+                .spawn(carried(tokio::time::timeout(ttl, end_later(call))));
         }
     }
 }

@@ -11,6 +11,7 @@ use serde_json::value::RawValue;
 
 use super::core::Router;
 use super::start::SessionRef;
+use crate::observe::carried;
 
 /// A session that was just opened.
 #[derive(Debug)]
@@ -77,9 +78,8 @@ impl Router {
     pub(crate) async fn close_session(&self, principal: &Principal, id: &str) -> Result<(), SessionError> {
         let sessions = Arc::clone(&self.sessions);
         let (principal, id) = (principal.clone(), id.to_owned());
-        let closing = self
-            .tasks
-            .spawn(async move { sessions.close(&principal, &id).await });
+        let closing = async move { sessions.close(&principal, &id).await };
+        let closing = self.tasks.spawn(carried(closing));
         match closing.await {
             Ok(closed) => closed.map(drop),
             Err(error) => Err(SessionError::Broken(error.to_string())),

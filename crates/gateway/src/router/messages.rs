@@ -17,6 +17,7 @@ use super::live::Control;
 use super::sessions::recorded;
 use super::start::SessionRef;
 use crate::exchange::Answer;
+use crate::observe::carried;
 
 impl Router {
     /// Takes a notification of a client. What is unknown or too late has no effect, as JSON-RPC demands.
@@ -154,10 +155,10 @@ impl Router {
                 continue;
             };
             let router = Arc::clone(self);
-            self.tasks.spawn(async move {
+            self.tasks.spawn(carried(async move {
                 let method = "notifications/roots/list_changed";
                 router.notify_in(at, &upstream_session, method).await;
-            });
+            }));
         }
         Ok(())
     }

@@ -28,7 +28,7 @@ pub(crate) use call::Call;
 pub(crate) use catalogue::Kind;
 pub(crate) use core::{Router, RouterSettings};
 pub(crate) use drive::{Final, Output};
-pub(crate) use initialize::NotInitialized;
+pub(crate) use initialize::{Initialized, NotInitialized};
 pub(crate) use mail::Mail;
 pub(crate) use members::NameCollision;
 pub(crate) use start::{Client, ClientRequest, SessionRef};

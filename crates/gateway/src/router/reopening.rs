@@ -8,6 +8,7 @@ use std::time::Duration;
 use mcpg_capabilities::owner::{Judge, OwnerPair};
 use mcpg_capabilities::sessions::SessionRecord;
 use mcpg_mcp::error::ErrorObject;
+use mcpg_metrics::table::TAKE_OVERS;
 use tokio::time::sleep;
 use tracing::debug;
 
@@ -93,7 +94,10 @@ impl Router {
     ) -> Result<Session, CallError> {
         let record = self.sessions.current(&session.id).await.map_err(session_error)?;
         match self.open(at, session, &record, client).await {
-            Ok(fresh) => self.record_opened(at, session, fresh, Some(gone)).await,
+            Ok(fresh) => {
+                TAKE_OVERS.count(&["upstream_session"]);
+                self.record_opened(at, session, fresh, Some(gone)).await
+            }
             Err(error) => {
                 let name = &self.members[at].0.name;
                 let released = self.sessions.change(&session.id, |record| {

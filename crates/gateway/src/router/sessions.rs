@@ -14,6 +14,7 @@ use super::core::Router;
 use super::forward::call_error;
 use super::start::{Client, SessionRef};
 use crate::exchange::{CallError, Caller, EventSink, Outgoing};
+use crate::observe::CallTrace;
 use crate::upstream::{ClientProfile, Home, Session, UpstreamError};
 
 type Opening = tokio::sync::Mutex<()>;
@@ -228,6 +229,7 @@ impl Router {
             log_level: None,
             progress_token: None,
             events,
+            trace: CallTrace::default(),
         };
         let sent = tokio::time::timeout(
             self.patience.silence,

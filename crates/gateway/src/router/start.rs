@@ -4,6 +4,8 @@ use std::borrow::Cow;
 use std::pin::pin;
 use std::sync::Arc;
 
+use http::StatusCode;
+
 use mcpg_capabilities::calls::CallKey;
 use mcpg_capabilities::principal::Principal;
 use mcpg_capabilities::sessions::{SessionId, SessionRecord};
@@ -13,17 +15,19 @@ use mcpg_mcp::id::RequestId;
 use mcpg_mcp::meta::{PROGRESS_TOKEN, RequestMeta};
 use mcpg_mcp::object::Object;
 use mcpg_mcp::params::Params;
+use mcpg_mcp::trace_context::MetaTrace;
 use mcpg_mcp::version::{Era, ProtocolVersion};
 use serde_json::value::RawValue;
 use tokio::sync::mpsc;
 
-use super::call::Call;
+use super::call::{Call, Work};
 use super::core::Router;
 use super::drive::{Disconnect, Driver, EVENT_QUEUE, InSession, LogFilter};
 use super::head::CallHead;
 use super::live::Control;
 use crate::audit::Unavailable;
 use crate::exchange::{CallError, Caller, EventSink};
+use crate::observe::{CallTrace, Ending, Meter};
 
 /// How many cancels and answers wait for a busy driver.
 const CONTROL_QUEUE: usize = 16;
@@ -60,6 +64,7 @@ pub(crate) struct ClientRequest {
     pub(super) method: String,
     pub(super) subject: Subject,
     pub(super) progress_token: Option<Box<RawValue>>,
+    trace: MetaTrace,
 }
 
 /// The params of a request and what they name.
@@ -98,6 +103,7 @@ impl ClientRequest {
                 uri: params.uri().map(Cow::into_owned),
             },
             progress_token,
+            trace: MetaTrace::read(params.meta),
         }
     }
 }
@@ -142,6 +148,7 @@ impl Router {
         self: &Arc<Self>,
         request: ClientRequest,
         client: Client,
+        meter: Meter,
     ) -> Result<Call, ErrorObject> {
         let (output, outputs) = mpsc::channel(EVENT_QUEUE);
         let (mut audit, is_refused) = match self.audited(&request, &client) {
@@ -155,6 +162,7 @@ impl Router {
                     if let Some(line) = &mut audit {
                         line.refused(&error);
                     }
+                    meter.end(Ending::Error, StatusCode::OK);
                     return Err(error);
                 }
             },
@@ -173,10 +181,15 @@ impl Router {
             log_level: client.log_filter(),
             audit,
             output,
+            meter: meter.of(
+                &client.principal,
+                client.session.as_ref().map(|session| &session.id),
+            ),
         };
         let (sink, events) = EventSink::new(EVENT_QUEUE);
         let router = Arc::clone(self);
-        let work = Box::pin(async move {
+        let (scope, trace) = CallTrace::of(request.trace);
+        let work = async move {
             let caller = Caller {
                 version: client.version,
                 capabilities: Arc::clone(&client.capabilities),
@@ -184,6 +197,7 @@ impl Router {
                 log_level: client.log_level.clone(),
                 progress_token: request.progress_token,
                 events: sink,
+                trace,
             };
             let decided = {
                 let call = pin!(async {
@@ -197,7 +211,11 @@ impl Router {
                 driver.run(call, events, controls).await
             };
             decided.tell().await;
-        });
+        };
+        let work = match scope {
+            Some(scope) => Box::pin(scope.cover(work)) as Work,
+            None => Box::pin(work),
+        };
         Ok(Call::new(work, outputs, self.calls.clone()))
     }
 

@@ -2,15 +2,18 @@
 
 use bytes::Bytes;
 use futures_util::future::join_all;
-use mcpg_mcp::envelope::{InvalidMessage, Message};
+use http::StatusCode;
+use mcpg_mcp::envelope::{InvalidMessage, Message, Request};
 use mcpg_mcp::era::no_batches;
 use mcpg_mcp::error::ErrorObject;
 use mcpg_mcp::id::RequestId;
+use mcpg_mcp::version::Era;
 use mcpg_mcp::write;
 
 use super::pipe::{Pipe, Step};
 use super::running::follow;
 use super::serve::Lost;
+use crate::observe::Ending;
 use crate::router::Call;
 
 impl Pipe {
@@ -23,6 +26,10 @@ impl Pipe {
         messages: Vec<Result<Message<'_>, InvalidMessage>>,
     ) -> Result<(), Lost> {
         if !self.allows_batches().await? {
+            for request in messages.iter().flatten().filter_map(request) {
+                let meter = self.router.meters.begin(&request.method);
+                meter.in_era(Era::Legacy).refused(StatusCode::BAD_REQUEST);
+            }
             self.output.say(write::error(None, &no_batches())).await;
             return Ok(());
         }
@@ -33,6 +40,8 @@ impl Pipe {
                 Err(invalid) => done.push(write::error(invalid.id.as_ref(), &invalid.error)),
                 Ok(Message::Request(request)) if request.method == "initialize" => {
                     let why = ErrorObject::invalid_request("initialize cannot be part of a batch");
+                    let meter = self.router.meters.begin(&request.method);
+                    meter.in_era(Era::Legacy).end(Ending::Error, StatusCode::OK);
                     done.push(write::error(Some(&request.id), &why));
                 }
                 Ok(Message::Request(request)) => match self.request(&request).await? {
@@ -52,5 +61,12 @@ impl Pipe {
             }
         });
         Ok(())
+    }
+}
+
+fn request<'m, 'a>(message: &'m Message<'a>) -> Option<&'m Request<'a>> {
+    match message {
+        Message::Request(request) => Some(request),
+        Message::Notification(_) | Message::Response(_) => None,
     }
 }

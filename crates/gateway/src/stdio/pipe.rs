@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
+use http::StatusCode;
 use mcpg_capabilities::principal::Principal;
 use mcpg_capabilities::sessions::SessionError;
 use mcpg_mcp::envelope::{Message, Notification, Request, Response};
@@ -12,6 +13,7 @@ use mcpg_mcp::id::RequestId;
 use mcpg_mcp::meta::{LogLevel, RequestMeta};
 use mcpg_mcp::object::Object;
 use mcpg_mcp::params::Params;
+use mcpg_mcp::version::Era;
 use mcpg_mcp::write;
 use serde_json::value::RawValue;
 use tracing::{debug, warn};
@@ -19,6 +21,7 @@ use tracing::{debug, warn};
 use super::output::Output;
 use super::running::RunningCalls;
 use super::serve::Lost;
+use crate::observe::{Ending, Meter};
 use crate::router::{Call, Client, ClientRequest, NotInitialized, Router, SessionRef};
 
 /// The client at the other end of a pipe.
@@ -69,49 +72,67 @@ impl Pipe {
 
     /// Starts a request, or answers it at once.
     pub(super) async fn request(&mut self, request: &Request<'_>) -> Result<Step, Lost> {
+        let meter = self.router.meters.begin(&request.method);
         let refused = |error: &ErrorObject| Ok(Step::Say(write::error(Some(&request.id), error)));
         match decide_on_pipe(request, self.session.is_some()) {
-            Err(error) => refused(&error),
-            Ok(PipeDecision::Initialize) => Ok(Step::Say(self.initialize(request).await)),
+            Err(error) => {
+                meter.refused(StatusCode::BAD_REQUEST);
+                refused(&error)
+            }
+            Ok(PipeDecision::Initialize) => {
+                let meter = meter.in_era(Era::Legacy);
+                Ok(Step::Say(self.initialize(request, meter).await))
+            }
             Ok(PipeDecision::Modern { meta, params }) => {
+                let meter = meter.in_era(Era::Modern);
                 if let Some(error) = self.running.refuse(&request.id, true) {
+                    meter.refused(StatusCode::BAD_REQUEST);
                     return refused(&error);
                 }
                 let client = modern_client(&meta);
                 match self
                     .router
-                    .start(ClientRequest::modern(request, &params, &meta), client)
+                    .start(ClientRequest::modern(request, &params, &meta), client, meter)
                 {
                     Ok(call) => Ok(Step::RunModern(call)),
                     Err(error) => refused(&error),
                 }
             }
-            Ok(PipeDecision::Legacy { params }) => self.legacy(request, &params).await,
+            Ok(PipeDecision::Legacy { params }) => {
+                let meter = meter.in_era(Era::Legacy);
+                self.legacy(request, &params, meter).await
+            }
         }
     }
 
-    async fn legacy(&self, request: &Request<'_>, params: &Params<'_>) -> Result<Step, Lost> {
+    async fn legacy(&self, request: &Request<'_>, params: &Params<'_>, meter: Meter) -> Result<Step, Lost> {
         let refused = |error: &ErrorObject| Ok(Step::Say(write::error(Some(&request.id), error)));
         let session = match self.admitted().await? {
             Ok(Some(session)) => session,
             // The only request that is allowed before initialize.
             Ok(None) if request.method == "ping" => {
+                meter.end(Ending::Ok, StatusCode::OK);
                 let nothing = RawValue::from_string("{}".to_owned()).expect("an empty object is JSON");
                 return Ok(Step::Say(write::result(&request.id, &nothing)));
             }
             Ok(None) => {
+                meter.refused(StatusCode::BAD_REQUEST);
                 return refused(&ErrorObject::invalid_request(
                     "initialize first, or send the metadata of a modern request",
                 ));
             }
-            Err(unavailable) => return refused(&unavailable),
+            Err(unavailable) => {
+                meter.refused(StatusCode::SERVICE_UNAVAILABLE);
+                return refused(&unavailable);
+            }
         };
         if let Some(error) = self.running.refuse(&request.id, false) {
+            meter.end(Ending::Error, StatusCode::OK);
             return refused(&error);
         }
         match self
             .router
-            .start(ClientRequest::of(request, params), Client::of(session))
+            .start(ClientRequest::of(request, params), Client::of(session), meter)
         {
             Ok(call) => Ok(Step::Run(call)),
             Err(error) => refused(&error),
@@ -181,10 +202,11 @@ impl Pipe {
         }
     }
 
-    async fn initialize(&mut self, request: &Request<'_>) -> Bytes {
+    async fn initialize(&mut self, request: &Request<'_>, meter: Meter) -> Bytes {
         let id = Some(&request.id);
         if self.session.is_some() {
             let why = ErrorObject::invalid_request("this session is initialized already");
+            meter.refused(StatusCode::BAD_REQUEST);
             return write::error(id, &why);
         }
         match self
@@ -194,11 +216,19 @@ impl Pipe {
         {
             Ok(opened) => {
                 debug!(message = "Opened the session of the pipe.", version = %opened.version);
+                let meter = meter.of(&Principal::anonymous(), Some(&opened.id));
+                meter.end(Ending::Ok, StatusCode::OK);
                 self.session = Some(opened.id.as_str().to_owned());
                 write::result(&request.id, &opened.result)
             }
-            Err(NotInitialized::Invalid(error)) => write::error(id, &error),
-            Err(NotInitialized::Session(problem)) => write::error(id, &unavailable(&problem)),
+            Err(NotInitialized::Invalid(error)) => {
+                meter.end(Ending::Error, StatusCode::OK);
+                write::error(id, &error)
+            }
+            Err(NotInitialized::Session(problem)) => {
+                meter.refused(StatusCode::SERVICE_UNAVAILABLE);
+                write::error(id, &unavailable(&problem))
+            }
         }
     }
 

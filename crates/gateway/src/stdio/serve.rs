@@ -104,7 +104,10 @@ async fn read<R: AsyncRead + Unpin>(
             // Nobody reads what is said: the client is gone.
             () = pipe.output.closed() => return PipeEnd::Closed,
             line = lines.next() => match line {
-                Ok(Line::Whole(line)) => take(pipe, &line).await,
+                Ok(Line::Whole(line)) => {
+                    let scope = pipe.router.scopes.begin(&http::HeaderMap::new());
+                    scope.cover(take(pipe, &line)).await
+                }
                 Ok(Line::TooLong) => {
                     let why = format!("the message is larger than {max_line} bytes (gateway.server.max_request_body_mb)");
                     pipe.output.say(write::error(None, &ErrorObject::invalid_request(why))).await;

@@ -10,6 +10,7 @@ use super::peer::Peer;
 use super::sending::Sending;
 use super::session::Via;
 use crate::exchange::{Caller, Outgoing};
+use crate::observe::UpstreamOutcome;
 
 impl Upstream {
     /// Sends a request and returns its result as the upstream wrote it.
@@ -108,12 +109,28 @@ impl Upstream {
             body,
             caller: Some(caller),
         };
-        self.exchange(peer, sending).await
+        let metered = self.meter.begin();
+        let result = self.exchange(peer, sending).await;
+        metered.end(outcome(&result));
+        result
     }
 
     pub(super) fn modern_peer(&self) -> Option<Peer<'static>> {
         let state = self.state.borrow();
         state.modern.as_ref().map(|offer| Peer::Modern(offer.version))
+    }
+}
+
+fn outcome(result: &Result<Box<RawValue>, UpstreamError>) -> UpstreamOutcome {
+    match result {
+        Ok(_) => UpstreamOutcome::Ok,
+        Err(UpstreamError::Rpc(_)) => UpstreamOutcome::Error,
+        Err(UpstreamError::NotSent { .. } | UpstreamError::Full { .. }) => UpstreamOutcome::NotSent,
+        Err(UpstreamError::Lost { .. }) => UpstreamOutcome::Lost,
+        Err(UpstreamError::SessionGone) => UpstreamOutcome::SessionGone,
+        Err(UpstreamError::Refused { .. } | UpstreamError::TooLarge { .. } | UpstreamError::Protocol(_)) => {
+            UpstreamOutcome::Invalid
+        }
     }
 }
 

@@ -22,6 +22,7 @@ use super::signals::Signals;
 use super::state::State;
 use super::transport::Transport;
 use crate::mint::Mint;
+use crate::observe::UpstreamMeter;
 
 /// One MCP server behind the gateway: its connections, what it offers, and the session that is shared.
 pub(crate) struct Upstream {
@@ -32,6 +33,7 @@ pub(crate) struct Upstream {
     pub(super) gateway: Box<RawValue>,
     pub(super) shared: SharedSession,
     pub(super) signals: Arc<Signals>,
+    pub(super) meter: UpstreamMeter,
     /// The upstream is known to leave `server/discover` without an answer while it answers other requests.
     pub(super) discovery_is_silent: AtomicBool,
     pub(super) state: watch::Sender<Arc<State>>,
@@ -50,6 +52,7 @@ impl Upstream {
         let (signals, tasks) = (Arc::<Signals>::default(), TaskTracker::new());
         let transport = Transport::new(&settings, &mint, &signals, &tasks);
         Ok(Arc::new(Self {
+            meter: UpstreamMeter::new(&settings.name),
             settings,
             transport,
             mint,

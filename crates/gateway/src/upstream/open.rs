@@ -12,6 +12,7 @@ use super::error::UpstreamError;
 use super::peer::Peer;
 use super::sending::Sending;
 use super::session::{ClientProfile, For, Session};
+use crate::observe::carried;
 
 /// A new session and what the upstream said of itself.
 pub(super) struct Opened {
@@ -45,7 +46,9 @@ impl Upstream {
         if let Err(UpstreamError::NotSent { .. } | UpstreamError::Lost { .. }) = &opened {
             self.signals.suspect();
         }
-        Ok(opened?.session)
+        let session = opened?.session;
+        self.meter.opened_session();
+        Ok(session)
     }
 
     /// Closes a session; `false` when the upstream could not be asked to. What is never closed expires there.
@@ -60,7 +63,7 @@ impl Upstream {
     pub(super) fn close_later(&self, session: Session) {
         // Without a runtime the whole process is on its way out.
         if let (Some(_), Ok(runtime)) = (&session.id, Handle::try_current()) {
-            self.tasks.spawn_on(self.closing(session), &runtime);
+            self.tasks.spawn_on(carried(self.closing(session)), &runtime);
         }
     }
 

@@ -21,10 +21,12 @@ pub(super) fn legacy<'a>(
     token: Option<&RequestId>,
 ) -> Option<Cow<'a, RawValue>> {
     let from_modern = caller.version.is_modern();
-    if token.is_none() && !(from_modern && params.is_some()) {
+    let is_clean = caller.trace.invalid.is_empty();
+    if token.is_none() && is_clean && !(from_modern && params.is_some()) {
         return params.map(Cow::Borrowed);
     }
     Some(edit_meta(params, |meta| {
+        remove_invalid(meta, caller);
         if from_modern {
             for key in [PROTOCOL_VERSION, CLIENT_CAPABILITIES, CLIENT_INFO, LOG_LEVEL] {
                 meta.remove(key);
@@ -49,10 +51,12 @@ pub(super) fn modern<'a>(
         && from_modern
         && caller.version == version
         && token.is_none()
+        && caller.trace.invalid.is_empty()
     {
         return Cow::Borrowed(params);
     }
     edit_meta(params, |meta| {
+        remove_invalid(meta, caller);
         meta.set_str(PROTOCOL_VERSION, version.as_str());
         if !from_modern {
             // A question of a modern server comes as an unfinished result, which a legacy client cannot take: so
@@ -84,6 +88,13 @@ pub(super) fn own_modern(
         meta.set(CLIENT_INFO, gateway.to_owned());
     })
     .into_owned()
+}
+
+/// What has not the form that receivers rely on is not passed on.
+fn remove_invalid(meta: &mut Object<'_>, caller: &Caller) {
+    for key in &caller.trace.invalid {
+        meta.remove(key);
+    }
 }
 
 fn empty() -> Box<RawValue> {
@@ -118,6 +129,7 @@ mod tests {
 
     use super::*;
     use crate::exchange::EventSink;
+    use crate::observe::CallTrace;
 
     fn raw(text: &str) -> Box<RawValue> {
         RawValue::from_string(text.to_owned()).expect("valid JSON")
@@ -131,6 +143,7 @@ mod tests {
             log_level: Some("info".to_owned()),
             progress_token: None,
             events: EventSink::new(1).0,
+            trace: CallTrace::default(),
         }
     }
 

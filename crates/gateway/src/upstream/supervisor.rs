@@ -102,6 +102,7 @@ impl Upstream {
             return;
         }
         warn!(message = "An upstream is down.", upstream = self.name(), cause);
+        self.meter.is_up(false, false);
         self.state.send_replace(Arc::new(State {
             status: Status::Down {
                 cause,
@@ -115,12 +116,14 @@ impl Upstream {
     /// Publishes what an upstream that answers offers; nothing, when that is published already.
     pub(super) fn publish(&self, legacy: Option<Arc<Offer>>, modern: Option<Arc<Offer>>) {
         let before = self.state();
+        self.meter.is_up(legacy.is_some(), modern.is_some());
         let (upstream, speaks) = (self.name(), spoken(legacy.as_deref(), modern.as_deref()));
         match &before.status {
             Status::Connecting => info!(message = "An upstream is connected.", upstream, speaks),
             Status::Down { since, .. } => {
                 let after_ms = since.elapsed().as_millis();
                 info!(message = "An upstream is back.", upstream, speaks, after_ms);
+                self.meter.came_back();
             }
             Status::Up => {
                 let same = |one: &Option<Arc<Offer>>, other: &Option<Arc<Offer>>| match (one, other) {

@@ -17,6 +17,7 @@ async fn start(readiness: &Readiness) -> Serving {
     admin.unwrap().serve(Told {
         readiness: readiness.clone(),
         status: Arc::default(),
+        metrics: None,
     })
 }
 

@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::pin::Pin;
 
 use bytes::Bytes;
+use http::StatusCode;
 use mcpg_capabilities::calls::Version;
 use mcpg_capabilities::calls::{QuestionAnswer, Refused};
 use mcpg_capabilities::sessions::SessionError;
@@ -19,14 +20,18 @@ use tokio::time::{Instant, Interval, MissedTickBehavior, Sleep, interval_at};
 use super::answer::answer;
 use super::log_filter::LogFilter;
 use super::{Disconnect, Driver, InSession, Output};
-use crate::audit::Ending;
+use crate::audit;
 use crate::exchange::{Answer, Event, Outcome, Question};
+use crate::observe::{CancelCause, Ending};
 use crate::router::head::{Met, Verdict};
 
 pub(super) struct Running {
     pub(super) driver: Driver,
     /// Whether the response is becoming a stream, or is one.
     pub(super) is_upgrading: bool,
+    /// Whether anything was said that made the response a stream.
+    is_stream: bool,
+    timed_out: bool,
     pub(super) connected: bool,
     pub(super) deadline: Pin<Box<Sleep>>,
     /// When the head is to be kept from running out, once it stands.
@@ -61,6 +66,8 @@ impl Running {
             deadline: Box::pin(tokio::time::sleep(driver.patience.silence)),
             driver,
             is_upgrading: false,
+            is_stream: false,
+            timed_out: false,
             connected: true,
             keeping: None,
             waiting: Vec::new(),
@@ -171,16 +178,30 @@ impl Running {
         None
     }
 
-    pub(super) fn timed_out(&self) -> ErrorObject {
+    pub(super) fn time_out(&mut self) -> Ended {
+        self.timed_out = true;
         let patience = self.driver.patience;
-        ErrorObject::timeout(if self.pending.is_empty() {
+        let error = ErrorObject::timeout(if self.pending.is_empty() {
             format!("no sign of life for {} ms", patience.silence.as_millis())
         } else {
             format!(
                 "the client did not answer for {} ms",
                 patience.question.as_millis()
             )
-        })
+        });
+        Ended::Outcome(Err(error.into()))
+    }
+
+    /// Counts a call whose executor has not finished.
+    pub(super) fn count_cut_off(&self, ended: &Ended) {
+        let cause = match ended {
+            Ended::Outcome(_) if self.timed_out => CancelCause::Timeout,
+            Ended::Outcome(_) => return,
+            Ended::Cancelled => CancelCause::Client,
+            Ended::SessionClosed => CancelCause::SessionClosed,
+            Ended::Abandoned => CancelCause::Disconnect,
+        };
+        self.driver.meter.cut_off(cause);
     }
 
     /// Tells the client how its call ended, if it is still there.
@@ -190,14 +211,47 @@ impl Running {
             Ended::Outcome(outcome) => self.conclude(outcome).await,
             Ended::Cancelled => self.without_answer(Output::Cancelled),
             Ended::SessionClosed => self.without_answer(Output::SessionClosed),
-            Ended::Abandoned => return self.ends_without_answer(Ending::Disconnected),
+            Ended::Abandoned => return self.ends_without_answer(audit::Ending::Disconnected),
         };
         match last {
-            Output::Cancelled => self.ends_without_answer(Ending::Cancelled),
-            Output::SessionClosed => self.ends_without_answer(Ending::SessionClosed),
+            Output::Cancelled => self.ends_without_answer(audit::Ending::Cancelled),
+            Output::SessionClosed => self.ends_without_answer(audit::Ending::SessionClosed),
             Output::Stream | Output::Event(_) | Output::Answer(_) => {}
         }
-        self.say(last).await;
+        let (ending, status) = (self.ending(&last), self.status(&last));
+        let Running {
+            driver, connected, ..
+        } = self;
+        // Counted before the client can know: whoever has an answer finds it in the numbers.
+        driver.meter.end(ending, status);
+        if connected {
+            // Nothing comes after this, so a client that takes it no more has no consequence.
+            let _ = tokio::time::timeout(driver.patience.silence, driver.output.send(last)).await;
+        }
+    }
+
+    fn status(&self, last: &Output) -> StatusCode {
+        let era = if self.driver.disconnect == Disconnect::Cancel {
+            Era::Modern
+        } else {
+            Era::Legacy
+        };
+        match last {
+            _ if self.is_stream => StatusCode::OK,
+            Output::Answer(answer) => answer.status(era),
+            Output::SessionClosed => StatusCode::NOT_FOUND,
+            _ => StatusCode::OK,
+        }
+    }
+
+    fn ending(&self, last: &Output) -> Ending {
+        match last {
+            Output::Answer(answer) if answer.not_started => Ending::Unavailable,
+            Output::Answer(answer) if answer.is_result => Ending::Ok,
+            Output::Answer(_) if self.timed_out => Ending::Timeout,
+            Output::Answer(_) => Ending::Error,
+            _ => Ending::Cancelled,
+        }
     }
 
     /// What may be sent, now that there is an outcome.
@@ -249,7 +303,7 @@ impl Running {
         last
     }
 
-    fn ends_without_answer(&mut self, ending: Ending) {
+    fn ends_without_answer(&mut self, ending: audit::Ending) {
         if let Some(line) = &mut self.driver.audit {
             line.ended(ending);
         }
@@ -361,6 +415,9 @@ impl Running {
     }
 
     async fn say(&mut self, output: Output) {
+        if !std::mem::replace(&mut self.is_stream, true) {
+            self.driver.meter.upgraded();
+        }
         if !self.connected {
             return;
         }

@@ -12,6 +12,7 @@ use mcpg_capabilities::principal::Principal;
 use mcpg_capabilities::sessions::{SessionRecord, SessionsConfig, SessionsParts};
 use mcpg_cluster::{Coordinator, TokioClock};
 use mcpg_mcp::meta::LogLevel;
+use mcpg_mcp::version::Era;
 use serde_json::Value;
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::Instant;
@@ -19,6 +20,7 @@ use tokio_util::task::TaskTracker;
 
 use super::*;
 use crate::exchange::{CallError, EventSink, NoAnswer};
+use crate::observe::Meters;
 use crate::router::head::Heads;
 
 const UPGRADE: Duration = Duration::from_millis(250);
@@ -122,6 +124,7 @@ async fn rig(disconnect: Disconnect) -> Rig {
         audit: None,
         log_level: LogFilter::From(LogLevel::Warning),
         output,
+        meter: Meters::new(false).begin("tools/call").in_era(Era::Legacy),
     };
     Rig {
         driver,

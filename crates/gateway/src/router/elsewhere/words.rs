@@ -4,11 +4,14 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use mcpg_capabilities::owner::BootId;
+use mcpg_mcp::object::Object;
+use mcpg_mcp::trace_context::MetaTrace;
 use mcpg_mcp::version::ProtocolVersion;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
 use crate::exchange::{Answer, Caller, EventSink, Outgoing};
+use crate::observe::CallTrace;
 use crate::upstream::{Session, UpstreamError};
 
 pub(super) const CALL: &str = "upstream.call";
@@ -156,7 +159,14 @@ impl CallMail {
             name: self.name,
             parameter_headers: Vec::new(),
         };
+        // What the client said of its trace is in the params; what its headers said ends at the replica that read them.
+        let meta = outgoing.params.as_deref().and_then(|params| {
+            let params = Object::parse(params).ok()?;
+            params.get("_meta").map(ToOwned::to_owned)
+        });
+        let (_, trace) = CallTrace::of(MetaTrace::read(meta.as_deref()));
         let caller = Caller {
+            trace,
             version,
             capabilities: self.capabilities.into(),
             client_info: self.client_info.map(Into::into),

@@ -29,6 +29,9 @@ impl HttpClient {
             sending.name,
             sending.parameter_headers,
         );
+        if let Some(caller) = sending.caller {
+            caller.trace.add_to(&mut headers);
+        }
         let cancel = sending
             .caller
             .map(|_| CancelGuard::new(upstream, self, peer, sending.id));

@@ -34,6 +34,7 @@ use super::settings::{HttpSettings, Timing, TransportSettings};
 use super::{Settings, State, Upstream};
 use crate::exchange::{Caller, Event, EventSink, Outgoing};
 use crate::mint::Mint;
+use crate::observe::CallTrace;
 use server::{Received, Reply, Server};
 
 /// Short times, so that tests are quick; the deadlines of the tests themselves are long.
@@ -131,6 +132,7 @@ fn caller(version: ProtocolVersion) -> (Caller, mpsc::Receiver<Event>) {
         log_level: None,
         progress_token: None,
         events,
+        trace: CallTrace::default(),
     };
     (caller, receiver)
 }

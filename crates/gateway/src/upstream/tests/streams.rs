@@ -260,6 +260,7 @@ async fn an_upstream_that_asks_without_end_is_told_so() {
     let (events, mut heard) = EventSink::new(256);
     let caller = Caller {
         events,
+        trace: CallTrace::default(),
         ..legacy_caller().0
     };
     let calling = tokio::spawn(async move {

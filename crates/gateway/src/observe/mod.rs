@@ -1,0 +1,10 @@
+//! What the gateway tells of itself: what it counts, and which request a line of the log belongs to.
+
+mod meter;
+mod scope;
+mod upstream_meter;
+
+pub(crate) use meter::{CancelCause, Ending, Meter, Meters};
+pub use scope::CurrentRequest;
+pub(crate) use scope::{CallTrace, Scopes, carried};
+pub(crate) use upstream_meter::{UpstreamMeter, UpstreamOutcome};

@@ -1,0 +1,35 @@
+//! Sessions of legacy clients.
+
+use super::{counter, gauge, words};
+use crate::metric::{Metric, Unit};
+
+/// Sessions that were opened.
+pub const SESSIONS_CREATED: Metric = counter(
+    "mcpg_sessions_created_total",
+    &[],
+    "Sessions that this replica opened",
+);
+
+/// Sessions that ended.
+pub const SESSIONS_CLOSED: Metric = counter(
+    "mcpg_sessions_closed_total",
+    &[words("reason", &["deleted", "expired"])],
+    "Sessions whose end this replica wrote: `deleted` by their client, or found `expired` by the leader. Over all replicas each \
+     counts once; one without anything to clean up upstream expires in the coordinator and is not counted",
+);
+
+/// Sessions in the cache.
+pub const SESSIONS_REMEMBERED: Metric = gauge(
+    "mcpg_sessions_remembered",
+    Unit::Count,
+    &[],
+    "Sessions that this replica remembers, so that a request of them costs no coordinator operation",
+);
+
+/// Sessions that count against the limit.
+pub const SESSIONS_MINTED_HERE: Metric = gauge(
+    "mcpg_sessions_minted_here",
+    Unit::Count,
+    &[],
+    "Sessions opened by this replica that may still live; at `gateway.server.max_sessions` new ones get 503",
+);
