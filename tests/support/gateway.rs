@@ -121,6 +121,12 @@ impl Settings {
         self
     }
 
+    /// Adds a tool as it is written.
+    pub(crate) fn tool(mut self, tool: Value) -> Self {
+        push(&mut self.config["mcp"]["capabilities"]["tools"], tool);
+        self
+    }
+
     /// Sets a key of `gateway.server`.
     pub(crate) fn server(mut self, key: &str, value: impl Into<Value>) -> Self {
         self.config["gateway"]["server"][key] = value.into();

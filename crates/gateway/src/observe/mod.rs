@@ -6,5 +6,5 @@ mod upstream_meter;
 
 pub(crate) use meter::{CancelCause, Ending, Meter, Meters};
 pub use scope::CurrentRequest;
-pub(crate) use scope::{CallTrace, Scopes, carried};
+pub(crate) use scope::{CallTrace, Scopes, add_trace_to, carried};
 pub(crate) use upstream_meter::{UpstreamMeter, UpstreamOutcome};

@@ -33,6 +33,16 @@ impl CurrentRequest {
     }
 }
 
+/// Adds the headers of the trace that the running call belongs to, to a request that is sent on its behalf.
+pub(crate) fn add_trace_to(headers: &mut HeaderMap) {
+    // Outside of any request there is no trace.
+    let _ = SCOPE.try_with(|scope| {
+        if let Some(trace) = &scope.trace {
+            trace.add_to(headers);
+        }
+    });
+}
+
 /// Lets work that outlives a request still be known as its work.
 pub(crate) fn carried<T>(work: impl Future<Output = T>) -> impl Future<Output = T> {
     let scope = Scope::current();

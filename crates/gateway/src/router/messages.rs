@@ -39,8 +39,9 @@ impl Router {
             }
             "notifications/cancelled" => self.cancel(session, params).await,
             "notifications/roots/list_changed" => self.roots_changed(session).await,
-            other => {
-                debug!(message = "Ignored a notification of a client.", method = other);
+            // Not even its name is told: it is text of the client's.
+            _ => {
+                debug!("Ignored a notification of a client that means nothing here.");
                 Ok(())
             }
         }
@@ -61,7 +62,7 @@ impl Router {
             .as_str()
             .and_then(|text| QuestionId::verify(&self.heads.mac, &session.id, text));
         let Some(question) = minted else {
-            debug!(message = "Ignored an answer to a question that was never asked.", id = %question);
+            debug!("Ignored an answer to a question that was never asked.");
             return Ok(());
         };
         match self.heads.calls.answer(&question, answer.into()).await {

@@ -49,7 +49,8 @@ impl HttpBackends {
 
     /// Sends one request and makes a result of the answer. The time limit covers everything.
     pub(super) async fn call(&self, http: &Http, arguments: &Arguments) -> Result<Reply, BackendError> {
-        let request = request::build(http, arguments).map_err(BackendError::Refused)?;
+        let mut request = request::build(http, arguments).map_err(BackendError::Refused)?;
+        crate::observe::add_trace_to(&mut request.headers);
         let client = match http.allow_private {
             true => &self.private,
             false => &self.public,
