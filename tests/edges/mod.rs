@@ -2,6 +2,7 @@
 
 mod access;
 mod backend_calls;
+mod backend_example;
 mod command_backend;
 mod command_backend_ends;
 mod config_check;

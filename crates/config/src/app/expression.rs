@@ -1,8 +1,8 @@
 //! Expressions that turn the answer of a backend into a result.
 
+use cel::Env;
 use cel::common::ast::operators::CONDITIONAL;
 use cel::common::ast::{CallExpr, EntryExpr, Expr, IdedEntryExpr, IdedExpr, LiteralValue};
-use cel::{Env, Program};
 use std::fmt;
 use std::sync::Arc;
 
@@ -20,8 +20,7 @@ impl ResultExpression {
     /// fails, the evaluation ends with its error. Nobody can write this name.
     pub const STEP: &'static str = "@step";
 
-    pub(crate) fn new(program: &Program) -> Self {
-        let mut expression = program.expression().clone();
+    pub(crate) fn new(mut expression: IdedExpr) -> Self {
         watch_loops(&mut expression);
         Self {
             expression: Arc::new(expression),

@@ -6,18 +6,23 @@
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, LazyLock};
+use std::thread;
 
 use cel::objects::{Key, Map};
 use cel::{Context, Env, ExecutionError, Value as Cel};
 use http::HeaderMap;
 use mcpg_config::app::ResultExpression;
 use serde_json::Value;
+use tokio::sync::{OwnedSemaphorePermit, oneshot};
 use tokio_util::sync::CancellationToken;
 
 use super::send::Answer;
 
 /// How many steps all loops of an evaluation take together.
 const MOST_STEPS: usize = 1_000_000;
+/// The configuration lets an expression be 64 levels deep; each takes some 40 KiB where nothing is optimised. Only what is
+/// used of a stack takes memory.
+const STACK: usize = 32 * 1024 * 1024;
 /// How much of an error is told, in characters.
 const SHOWN: usize = 500;
 
@@ -29,15 +34,18 @@ pub(super) struct Watch {
     given_up: CancellationToken,
     steps: Arc<AtomicUsize>,
     most: usize,
+    /// Given back when the evaluation is over, which may be later than its call.
+    _place: Option<Arc<OwnedSemaphorePermit>>,
 }
 
 impl Watch {
-    /// A watch that ends the evaluation when the token is cancelled.
-    pub(super) fn new(given_up: CancellationToken) -> Self {
+    /// A watch that ends the evaluation when the token is cancelled, and keeps its place until then.
+    pub(super) fn new(given_up: CancellationToken, place: OwnedSemaphorePermit) -> Self {
         Self {
             given_up,
             steps: Arc::default(),
             most: MOST_STEPS,
+            _place: Some(Arc::new(place)),
         }
     }
 
@@ -54,15 +62,32 @@ impl Watch {
     }
 }
 
-/// Evaluates an expression.
+/// Evaluates an expression, on a thread of its own: that is work without a pause, and it goes as deep as the expression.
 ///
 /// # Errors
 /// Why it has no value for this answer, for the caller.
-pub(super) fn evaluate(
-    expression: &ResultExpression,
-    answer: &Answer,
-    watch: &Watch,
+pub(super) async fn evaluate(
+    expression: ResultExpression,
+    answer: Answer,
+    watch: Watch,
 ) -> Result<Value, String> {
+    let (tell, evaluated) = oneshot::channel();
+    let work = move || {
+        // Nobody is told who has given the call up.
+        let _ = tell.send(value(&expression, &answer, &watch));
+    };
+    thread::Builder::new()
+        .name("result".to_owned())
+        .stack_size(STACK)
+        .spawn(work)
+        .map_err(|error| format!("the `result` expression cannot be evaluated: {error}"))?;
+    // The thread has panicked when it ends without a word.
+    evaluated
+        .await
+        .map_err(|_| "the `result` expression cannot be evaluated for this answer".to_owned())?
+}
+
+fn value(expression: &ResultExpression, answer: &Answer, watch: &Watch) -> Result<Value, String> {
     let failed = |why: &str| format!("the `result` expression fails for this answer: {}", shorten(why));
     let context = context(expression, answer, watch).map_err(|error| failed(&error))?;
     let value = context.resolve(expression.expression());
@@ -70,7 +95,7 @@ pub(super) fn evaluate(
         return Err(failed(&format!("it takes more than {} steps", watch.most)));
     }
     let value = value.map_err(|error| failed(&error.to_string()))?;
-    to_json(&value).map_err(|kind| failed(&format!("a {kind} is no result")))
+    to_json(&value).map_err(|kind| failed(&format!("a value of the type {kind} is no result")))
 }
 
 /// Holds what the expression uses, and nothing else: the rest need not be converted.

@@ -33,19 +33,13 @@ pub(super) async fn of(http: &Http, answer: Answer) -> Result<Reply, String> {
         .acquire_owned()
         .await
         .map_err(|error| error.to_string())?;
-    let expression = expression.clone();
     let given_up = CancellationToken::new();
-    let watch = Watch::new(given_up.clone());
+    let watch = Watch::new(given_up.clone(), place);
     // When the call ends for any reason, the evaluation does so before its next step.
     let _given_up_when_dropped = given_up.drop_guard();
-    let evaluation = tokio::task::spawn_blocking(move || {
-        let _place = place;
-        evaluate(&expression, &answer, &watch)
-    });
-    match evaluation.await {
-        Ok(value) => value.map(Reply::from_value),
-        Err(_) => Err("the `result` expression cannot be evaluated for this answer".to_owned()),
-    }
+    evaluate(expression.clone(), answer, watch)
+        .await
+        .map(Reply::from_value)
 }
 
 fn unexpected(http: &Http, answer: &Answer) -> String {

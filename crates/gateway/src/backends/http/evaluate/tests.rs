@@ -35,12 +35,25 @@ fn answer(body: &Value) -> Answer {
     }
 }
 
+fn watch(given_up: CancellationToken, most: usize) -> Watch {
+    Watch {
+        given_up,
+        steps: Arc::default(),
+        most,
+        _place: None,
+    }
+}
+
+fn evaluated(text: &str, answer: Answer, watch: Watch) -> Result<Value, String> {
+    let evaluation = evaluate(expression(text), answer, watch);
+    tokio::runtime::Builder::new_current_thread()
+        .build()
+        .unwrap()
+        .block_on(evaluation)
+}
+
 fn of(text: &str, body: &Value) -> Result<Value, String> {
-    let watch = Watch {
-        most: 10_000,
-        ..Watch::new(CancellationToken::new())
-    };
-    evaluate(&expression(text), &answer(body), &watch)
+    evaluated(text, answer(body), watch(CancellationToken::new(), 10_000))
 }
 
 fn list(length: usize) -> Value {
@@ -98,19 +111,36 @@ fn loops_end_after_so_many_steps_whatever_their_kind() {
 #[test]
 fn an_evaluation_that_is_given_up_ends() {
     let given_up = CancellationToken::new();
-    let watch = Watch::new(given_up.clone());
-    let evaluation = std::thread::spawn(move || {
-        let endless = expression("json.all(a, json.all(b, json.all(c, a + b + c > 0)))");
-        // Nothing but the token ends this one.
-        let watch = Watch {
-            most: usize::MAX,
-            ..watch
-        };
-        evaluate(&endless, &answer(&list(1000)), &watch)
+    // Nothing but the token ends this one.
+    let watch = watch(given_up.clone(), usize::MAX);
+    let evaluation = thread::spawn(move || {
+        let endless = "json.all(a, json.all(b, json.all(c, a + b + c > 0)))";
+        evaluated(endless, answer(&list(1000)), watch)
     });
     given_up.cancel();
     let began = Instant::now();
     let error = evaluation.join().unwrap().unwrap_err();
     assert!(error.contains("too many steps"), "{error}");
     assert!(began.elapsed() < Duration::from_secs(10), "{:?}", began.elapsed());
+}
+
+#[test]
+fn the_deepest_expression_fits_on_the_stack() {
+    let body = (0..60).fold(json!(1), |inside, _| json!({ "a": inside }));
+    assert_eq!(of(&format!("json{}", ".a".repeat(60)), &body), Ok(json!(1)));
+    let sum = format!("{}1", "1 + ".repeat(60));
+    assert_eq!(of(&sum, &json!(null)), Ok(json!(61)));
+    let loops = format!("{}1{}", "[1].map(a, ".repeat(11), ")".repeat(11));
+    assert!(of(&loops, &json!(null)).is_ok());
+}
+
+#[test]
+fn a_body_that_is_nested_deeply_is_no_json() {
+    let deep = format!("{}{}", "[".repeat(100_000), "]".repeat(100_000));
+    let answer = Answer {
+        body: Bytes::from(deep),
+        ..answer(&json!(null))
+    };
+    let watch = watch(CancellationToken::new(), 10);
+    assert_eq!(evaluated("json == null", answer, watch), Ok(json!(true)));
 }
