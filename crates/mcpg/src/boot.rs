@@ -9,7 +9,7 @@ use mcpg_gateway::Gateway;
 use tracing::{info, warn};
 
 use crate::admin::{Admin, Serving, Told};
-use crate::banner;
+use crate::banner::{self, Introduction};
 use crate::command_line::Run;
 use crate::coordinator;
 use crate::failure::Failure;
@@ -30,27 +30,7 @@ const LAST_LINES: Duration = Duration::from_secs(5);
 
 /// Runs the gateway until it is told to stop.
 pub(crate) fn run(run: &Run) -> Result<(), Failure> {
-    let environment = Environment::of_process();
-    let sources = run.sources(&environment)?;
-    let Loaded {
-        mut config,
-        warnings,
-        label,
-        places,
-    } = mcpg_config::load(&sources, &environment)?;
-    if run.stdio {
-        config.gateway.server.transport = Transport::Stdio;
-    }
-    if config.gateway.server.transport == Transport::Stdio && sources.contains(&Source::StandardInput) {
-        return Err(Failure::usage(
-            "standard input cannot be the configuration and the client at once",
-            "pass the configuration as a file when the client speaks over standard input",
-        ));
-    }
-    logging::start(&config.observability.logs);
-    for warning in warnings {
-        warn!(message = "The configuration deserves a look.", %warning);
-    }
+    let (config, places, label) = load(run)?;
     // Before anything takes a handle.
     let metrics = match config.observability.metrics.enabled {
         true => Some(Metrics::start()?),
@@ -82,6 +62,32 @@ pub(crate) fn run(run: &Run) -> Result<(), Failure> {
     outcome
 }
 
+/// Reads the configuration and starts the log, which tells what deserves a look in it.
+fn load(run: &Run) -> Result<(AppConfig, Places, String), Failure> {
+    let environment = Environment::of_process();
+    let sources = run.sources(&environment)?;
+    let Loaded {
+        mut config,
+        warnings,
+        label,
+        places,
+    } = mcpg_config::load(&sources, &environment)?;
+    if run.stdio {
+        config.gateway.server.transport = Transport::Stdio;
+    }
+    if config.gateway.server.transport == Transport::Stdio && sources.contains(&Source::StandardInput) {
+        return Err(Failure::usage(
+            "standard input cannot be the configuration and the client at once",
+            "pass the configuration as a file when the client speaks over standard input",
+        ));
+    }
+    logging::start(&config.observability.logs);
+    for warning in warnings {
+        warn!(message = "The configuration deserves a look.", %warning);
+    }
+    Ok((config, places, label))
+}
+
 fn cannot_listen(error: std::io::Error) -> Failure {
     Failure::boot(
         &format!("signals cannot be caught: {error}"),
@@ -111,10 +117,13 @@ async fn serve(
         coordinator: coordinator.kind().to_owned(),
     });
     let mut signals = Signals::listen().map_err(cannot_listen)?;
-    let path = config.gateway.server.mcp_path.clone();
     let pinned = config.mcp.configurations.pinned();
     let drain_delay = config.gateway.server.drain_delay;
-    let needs_key = config.governance.access.requires_identity();
+    let introduction = Introduction {
+        path: config.gateway.server.mcp_path.clone(),
+        needs_key: config.governance.access.requires_identity(),
+        label: label.to_owned(),
+    };
     let mut member = tokio::select! {
         joined = Member::join(&coordinator, &config, store) => joined?,
         _ = signals.next() => return Ok(()),
@@ -144,22 +153,16 @@ async fn serve(
     readiness.remove(Reason::Starting);
     let (signal, served) = match gateway.address() {
         Some(address) => {
-            banner::print(
-                &gateway,
-                address,
-                &path,
-                label,
-                needs_key,
-                admin.as_ref().map(Serving::address),
-            );
+            let admin = admin.as_ref().map(Serving::address);
+            banner::print(&gateway, address, &introduction, admin);
             info!(message = "Serving.", %address, coordinator = coordinator.kind());
             (Some(signals.next().await), Ok(()))
         }
         // When a pipe has ended there is nobody left to lead elsewhere.
-        None => (
-            None,
-            pipe::serve(&gateway, coordinator.kind(), &mut signals).await,
-        ),
+        None => {
+            let ended = pipe::serve(&gateway, coordinator.kind(), &mut signals).await;
+            (None, ended)
+        }
     };
     let running = Running {
         gateway,
