@@ -16,12 +16,12 @@ use crate::support::redis::Redis;
 use crate::support::session_requests::{assert_all_not_found, list_request};
 use crate::support::upstream::Upstream;
 
-fn pinned(settings: Settings, store: Value) -> Settings {
+fn pinned(settings: Settings, store: &Value) -> Settings {
     settings.configurations(json!({"sessions": {"store": store}}))
 }
 
 fn in_folder(settings: Settings, folder: &Path) -> Settings {
-    pinned(settings, json!({"kind": "file", "dir": folder}))
+    pinned(settings, &json!({"kind": "file", "dir": folder}))
 }
 
 #[tokio::test]
@@ -71,7 +71,7 @@ async fn a_session_in_a_folder_survives_the_death_of_its_process() {
 async fn a_session_in_memory_is_gone_with_its_process() {
     let settings = pinned(
         Settings::new().mock_tool("greet", "hello"),
-        json!({"kind": "memory"}),
+        &json!({"kind": "memory"}),
     );
     let mut gateway = settings.clone().start().await;
     let session = Session::open(&gateway.endpoint).await;
@@ -87,7 +87,7 @@ async fn what_pinned_sessions_leave_behind_is_closed_by_their_own_replica() {
     let (upstream, redis) = (Upstream::legacy().await, Redis::in_memory().await);
     let settings = |node: &str| {
         let settings = Settings::in_front_of(&upstream.url()).server("session_idle_timeout_ms", 1000);
-        redis.settings(pinned(settings, json!({"kind": "memory"})), "p:", node)
+        redis.settings(pinned(settings, &json!({"kind": "memory"})), "p:", node)
     };
     // The first one leads, and finds nothing of what the second one keeps.
     let _leader = settings("a").start().await;
@@ -135,7 +135,7 @@ async fn a_folder_that_cannot_be_written_is_refused() {
 
 #[tokio::test]
 async fn another_kind_of_store_is_refused_with_what_to_do() {
-    let output = pinned(Settings::new(), json!({"kind": "redis"})).refused().await;
+    let output = pinned(Settings::new(), &json!({"kind": "redis"})).refused().await;
     assert!(
         output.contains("set `cluster.kind: redis` and leave the store at `cluster`"),
         "{output}"
@@ -166,7 +166,7 @@ async fn an_2_pinned_sessions_in_a_fleet_are_warned_about_and_unknown_elsewhere(
     let (redis, folder) = (Redis::in_memory().await, tempfile::tempdir().unwrap());
     let settings = |node: &str, store: Value| {
         let settings = Settings::new().mock_tool("greet", "hello").operators();
-        pinned(redis.settings(settings, "p:", node), store)
+        pinned(redis.settings(settings, "p:", node), &store)
     };
     let a = settings("a", json!({"kind": "memory"})).start().await;
     let b = settings("b", json!({"kind": "file", "dir": folder.path()}))
@@ -208,7 +208,7 @@ async fn facts(gateway: &Gateway) -> Value {
 async fn an_2_a_check_warns_of_a_pinned_capability_and_is_content() {
     let folder = tempfile::tempdir().unwrap();
     let entry = json!({"id": "dev.mcpg.cluster.redis", "source": {"path": "a.so"}});
-    let settings = pinned(Settings::new(), json!({"kind": "memory"}))
+    let settings = pinned(Settings::new(), &json!({"kind": "memory"}))
         .block("cluster", json!({"kind": "redis"}))
         .block("plugins", json!([entry]));
     let config = settings.write(folder.path());

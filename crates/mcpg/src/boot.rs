@@ -65,7 +65,7 @@ pub(crate) fn run(run: &Run) -> Result<(), Failure> {
 /// Reads the configuration and starts the log, which tells what deserves a look in it.
 fn load(run: &Run) -> Result<(AppConfig, Places, String), Failure> {
     let environment = Environment::of_process();
-    let sources = run.sources(&environment)?;
+    let sources = run.files.sources(&environment)?;
     let Loaded {
         mut config,
         warnings,

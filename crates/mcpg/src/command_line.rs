@@ -22,14 +22,21 @@ pub(crate) struct CommandLine {
 /// How the gateway itself runs.
 #[derive(Debug, Args)]
 pub(crate) struct Run {
-    /// A configuration file in YAML, or `-` for standard input. Given several times: layers of one configuration,
-    /// later ones win. Without it the environment variable MCPG_CONFIG names the files, with colons between them.
-    #[arg(long, value_name = "FILE")]
-    config: Vec<PathBuf>,
+    #[command(flatten)]
+    pub(crate) files: Files,
     /// Serves the client that started the program over standard input and output instead of listening for HTTP, as
     /// `gateway.server.transport: stdio` does. Nothing but protocol messages goes to standard output.
     #[arg(long)]
     pub(crate) stdio: bool,
+}
+
+/// Where the configuration is.
+#[derive(Debug, Args)]
+pub(crate) struct Files {
+    /// A configuration file in YAML, or `-` for standard input. Given several times: layers of one configuration,
+    /// later ones win. Without it the environment variable MCPG_CONFIG names the files, with colons between them.
+    #[arg(long, value_name = "FILE")]
+    config: Vec<PathBuf>,
 }
 
 /// What the program can do besides being a gateway.
@@ -58,7 +65,7 @@ pub(crate) enum Cluster {
 pub(crate) struct ClusterStatus {
     /// The configuration whose gateway.admin.bind_address names the listener for operators.
     #[command(flatten)]
-    pub(crate) run: Run,
+    pub(crate) files: Files,
     /// The listener for operators of any replica, as http://HOST:PORT; no configuration is read then.
     #[arg(long, value_name = "URL", conflicts_with = "config")]
     pub(crate) admin: Option<String>,
@@ -102,7 +109,7 @@ fn key_name(text: &str) -> Result<String, String> {
     }
 }
 
-impl Run {
+impl Files {
     /// The layers of the configuration.
     pub(crate) fn sources(&self, environment: &Environment) -> Result<Vec<Source>, Failure> {
         let sources: Vec<Source> = if self.config.is_empty() {

@@ -22,7 +22,7 @@ pub(crate) struct RawGateway {
 #[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub(crate) struct RawAdmin {
-    /// Where `/ready`, `/health` and, where enabled, `/metrics` are answered, as host:port; port 0 lets the system choose. Default: nowhere.
+    /// Where `/ready`, `/health`, `/cluster` and, where enabled, `/metrics` are answered, as host:port; port 0 lets the system choose. Default: nowhere.
     pub(crate) bind_address: Option<String>,
 }
 

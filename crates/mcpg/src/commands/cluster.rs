@@ -30,7 +30,7 @@ pub(super) fn status(arguments: &ClusterStatus) -> Result<(), Failure> {
 /// The listener for operators of the configuration, as this machine reaches it.
 fn configured(arguments: &ClusterStatus) -> Result<Target, Failure> {
     let environment = Environment::of_process();
-    let loaded = mcpg_config::load(&arguments.run.sources(&environment)?, &environment)?;
+    let loaded = mcpg_config::load(&arguments.files.sources(&environment)?, &environment)?;
     let Some(address) = loaded.config.gateway.admin.bind_address else {
         return Err(Failure::boot(
             "this configuration has no listener for operators",
