@@ -5,11 +5,13 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
-use mcpg_cluster::{Expect, Key, KeyValue};
+use mcpg_cluster::{ErrorKind, Expect, Key, KeyValue};
 use mcpg_file_store::FileStore;
 
 /// In whose presence this test is the process that gets killed, and which folder it writes to.
 const VICTIM: &str = "MCPG_FILE_STORE_VICTIM";
+/// With it, that process writes until the disk is full instead of for ever.
+const FULL: &str = "MCPG_FILE_STORE_FULL";
 const TTL: Duration = Duration::from_secs(3600);
 const WRITERS: usize = 4;
 
@@ -60,6 +62,9 @@ async fn victim() {
     let Some(folder) = std::env::var_os(VICTIM) else {
         return;
     };
+    if std::env::var_os(FULL).is_some() {
+        return write_until_full(Path::new(&folder)).await;
+    }
     let store = FileStore::open(Path::new(&folder)).unwrap();
     let writers = (0..WRITERS).map(|writer| write_for_ever(&store, writer));
     let mut running: Vec<_> = writers.map(Box::pin).collect();
@@ -127,4 +132,71 @@ fn note(line: &str, acknowledged: &mut [u64; WRITERS]) -> bool {
     };
     acknowledged[writer] = number;
     true
+}
+
+/// Writes until it cannot, and goes on then.
+async fn write_until_full(folder: &Path) {
+    let store = FileStore::open(folder).unwrap();
+    let large = vec![1; 200_000];
+    let put = async |number: usize| {
+        let key = Key::new("full", format!("{number}"));
+        store.put(&key, large.clone().into(), Expect::Absent, None).await
+    };
+    let mut number = 0;
+    let failed = loop {
+        match put(number).await {
+            Ok(_) => println_all(0, number as u64 + 1),
+            Err(error) => break error,
+        }
+        number += 1;
+        assert!(number < 1000, "the disk is never full");
+    };
+    assert!(
+        matches!(failed.kind(), ErrorKind::Unavailable | ErrorKind::Indeterminate),
+        "{failed}"
+    );
+    // It is refused in order from now on, and what is there can be read.
+    let refused = put(number + 1).await.unwrap_err();
+    assert!(
+        matches!(refused.kind(), ErrorKind::Unavailable | ErrorKind::Indeterminate),
+        "{refused}"
+    );
+    if number > 0 {
+        let first = store.get(&Key::new("full", "0")).await.unwrap();
+        assert_eq!(first.map(|entry| entry.value.len()), Some(large.len()));
+    }
+}
+
+#[tokio::test]
+async fn a_disk_that_is_full_fails_writes_in_order_and_loses_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    // Blocks of 512 bytes. Without the signal a write above the limit fails as on a full disk.
+    let limited = "trap '' XFSZ; ulimit -f 8192; exec \"$0\" --exact killed::victim --nocapture";
+    let victim = Command::new("sh")
+        .args(["-c", limited])
+        .arg(std::env::current_exe().unwrap())
+        .env(VICTIM, folder.path())
+        .env(FULL, "1")
+        .output()
+        .unwrap();
+    let output = String::from_utf8_lossy(&victim.stdout);
+    assert!(
+        victim.status.success(),
+        "{output}{}",
+        String::from_utf8_lossy(&victim.stderr)
+    );
+    let mut acknowledged = [0; WRITERS];
+    for line in output.lines() {
+        note(line, &mut acknowledged);
+    }
+    assert!(acknowledged[0] > 2, "{output}");
+    let store = FileStore::open(folder.path()).unwrap();
+    for number in 0..acknowledged[0] {
+        let found = store.get(&Key::new("full", format!("{number}"))).await.unwrap();
+        assert_eq!(found.map(|entry| entry.value.len()), Some(200_000), "{number}");
+    }
+    store
+        .put(&Key::new("full", "after"), "x".into(), Expect::Absent, None)
+        .await
+        .unwrap();
 }

@@ -10,7 +10,7 @@ use mcpg_capabilities::mailbox::Undelivered;
 use mcpg_capabilities::owner::BootId;
 use mcpg_capabilities::replica::boots;
 use mcpg_cluster::Holder;
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout};
 
 use super::{CoordinatorFacts, FleetFacts, Found, LeaseFacts, OwnFacts, ReplicaFacts, Status, mail, support};
 
@@ -123,9 +123,14 @@ impl Status {
 
     async fn ask(&self, boot: &BootId) -> Result<OwnFacts, String> {
         let mailbox = &self.parts.mailbox;
+        let began = Instant::now();
         let asked = mailbox.request(boot, mail::KIND, Bytes::new(), PATIENCE);
         let answer = match timeout(ALTOGETHER - ANSWER, asked).await {
             Ok(Ok(answer)) => answer,
+            // Whoever refuses has read the question; a replica that is silent is given up on only later.
+            Ok(Err(Undelivered::Refused)) if began.elapsed() < PATIENCE => {
+                return Err("it runs a release that cannot tell its state".to_owned());
+            }
             Ok(Err(Undelivered::Refused)) | Err(_) => {
                 return Err(format!("no answer within {} ms", PATIENCE.as_millis()));
             }
