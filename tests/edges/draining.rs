@@ -194,6 +194,15 @@ async fn an_21_what_a_replica_holds_is_given_back_in_order() {
         own.len() - 1,
         "something comes after the heartbeat: {own:?}"
     );
+    // Nothing is left to run out: of the two replicas one is there.
+    for (pattern, count) in [
+        ("lease:replica/a/*", 0),
+        ("lease:replica/b/*", 1),
+        ("value:4:feed*hb/*", 1),
+    ] {
+        let count_keys = format!("EVAL \"return #redis.call('keys', '*}}{pattern}')\" 0");
+        assert_eq!(redis.command(&count_keys).await, format!(":{count}"), "{pattern}");
+    }
     // The name is free at once, and the session was never tied to it.
     let again = settings("a").start().await;
     for endpoint in [&b.endpoint, &again.endpoint] {
