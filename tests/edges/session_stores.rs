@@ -3,14 +3,16 @@
 use std::path::Path;
 use std::time::Duration;
 
+use futures_util::future::join_all;
 use http::{Method, StatusCode};
 use serde_json::{Value, json};
 
-use crate::support::deadline::until_true;
+use crate::support::deadline::{PATIENCE, until, until_true};
 use crate::support::gateway::{Gateway, Settings, command};
 use crate::support::http::Call;
-use crate::support::legacy::Session;
+use crate::support::legacy::{REVISION, Session, initialize};
 use crate::support::mcp::text_of;
+use crate::support::modern::Client;
 use crate::support::processes::Program;
 use crate::support::redis::Redis;
 use crate::support::session_requests::{assert_all_not_found, list_request};
@@ -131,6 +133,38 @@ async fn a_folder_that_cannot_be_written_is_refused() {
     let output = in_folder(Settings::new(), &file).refused().await;
     let expected = format!("the folder {} cannot be used", file.display());
     assert!(output.contains(&expected), "{output}");
+}
+
+#[tokio::test]
+async fn a_replica_whose_disk_is_full_is_red_and_says_so() {
+    let (folder, place) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let settings = Settings::new().mock_tool("greet", "hello").operators();
+    let config = in_folder(settings, folder.path()).write(place.path());
+    // Blocks of 512 bytes. Without the signal a write above the limit fails as on a full disk.
+    let limited = "trap '' XFSZ; ulimit -f 4000; exec \"$0\" --config \"$1\"";
+    let mut command = std::process::Command::new("sh");
+    command
+        .args(["-c", limited])
+        .arg(crate::support::gateway::executable())
+        .arg(config);
+    let gateway = Gateway::from_command(command).await;
+    let greeting = initialize(REVISION, &json!({}));
+    let status = until("a session that cannot be kept", PATIENCE, async || {
+        let opened = (0..50).map(|_| gateway.endpoint.post(&greeting).send());
+        let statuses = join_all(opened).await.into_iter().map(|answer| answer.status);
+        statuses.into_iter().find(|status| *status != StatusCode::OK)
+    })
+    .await;
+    assert_eq!(status, StatusCode::SERVICE_UNAVAILABLE);
+    until_true("the replica is red", async || {
+        let answer = Call::new(Method::GET, gateway.operators(), "/ready").send().await;
+        let (status, body) = (answer.status, answer.json().await);
+        status == StatusCode::SERVICE_UNAVAILABLE && body["reasons"][0]["code"] == "store_failing"
+    })
+    .await;
+    // What needs no session is served.
+    let result = Client::new(&gateway.endpoint).tool("greet", json!({})).await;
+    assert_eq!(text_of(&result), "hello");
 }
 
 #[tokio::test]

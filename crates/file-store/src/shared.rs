@@ -2,6 +2,7 @@
 
 use std::fs::File;
 use std::path::Path;
+use std::sync::atomic::AtomicBool;
 
 use redb::{Database, ReadableDatabase as _};
 
@@ -16,6 +17,8 @@ const FILE: &str = "records.redb";
 pub(crate) struct Shared {
     pub(crate) database: Database,
     pub(crate) clock: WallClock,
+    /// Whether the last attempt to write has failed.
+    pub(crate) is_failing: AtomicBool,
     /// Given back after the database was closed: fields are dropped in this order.
     _lock: File,
 }
@@ -31,6 +34,7 @@ impl Shared {
         Ok(Self {
             database,
             clock: WallClock::new(),
+            is_failing: AtomicBool::new(false),
             _lock: lock,
         })
     }

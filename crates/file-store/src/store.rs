@@ -2,6 +2,7 @@
 
 use std::path::Path;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::sync::mpsc::{SyncSender, sync_channel};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
@@ -48,6 +49,11 @@ impl FileStore {
             jobs: Some(jobs),
             writer: Some(writer.map_err(|error| OpenError::broken(folder, error))?),
         })
+    }
+
+    /// Whether the disk refused the last write. Most failures end only with a restart.
+    pub fn is_failing(&self) -> bool {
+        self.shared.is_failing.load(Ordering::Relaxed)
     }
 
     pub(crate) fn jobs(&self) -> Option<&SyncSender<Job>> {

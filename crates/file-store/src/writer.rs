@@ -1,6 +1,7 @@
 //! The thread that writes. Changes that wait together become one transaction, so that they share one wait for the disk.
 
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::time::{Duration, Instant};
 
@@ -52,6 +53,7 @@ pub(crate) fn run(shared: &Arc<Shared>, jobs: &Receiver<Job>) {
 fn write(shared: &Shared, batch: Vec<Job>) {
     let mut replies = Replies::new();
     let outcome = apply_all(shared, batch, &mut replies);
+    shared.is_failing.store(outcome.is_err(), Ordering::Relaxed);
     for (reply, result) in replies {
         // Whoever has stopped waiting has its write all the same.
         let _ = reply.send(match &outcome {

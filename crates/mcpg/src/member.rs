@@ -20,7 +20,7 @@ use tokio_util::sync::CancellationToken;
 use tracing::{debug, warn};
 
 use crate::failure::Failure;
-use crate::readiness::{Health, Readiness};
+use crate::readiness::{Health, IsFailing, Readiness};
 use crate::session_store::{Opened, SessionStore};
 
 /// How many characters of a random number name a boot: 64 bits.
@@ -41,6 +41,8 @@ pub(crate) struct Member {
     background: JoinSet<()>,
     chores: JoinHandle<()>,
     stop: CancellationToken,
+    /// Until somebody looks after it.
+    is_store_failing: Option<IsFailing>,
 }
 
 impl Member {
@@ -63,7 +65,7 @@ impl Member {
             )
         })?;
         let is_pinned = store.is_pinned;
-        let sessions = sessions(store, &fleet, server);
+        let (sessions, is_store_failing) = sessions(store, &fleet, server);
         let calls = calls(&fleet, sessions.record_ttl());
         let mailbox = mailbox(&fleet);
         let stop = CancellationToken::new();
@@ -99,6 +101,7 @@ impl Member {
             sessions,
             mac,
             background,
+            is_store_failing: Some(is_store_failing),
         };
         member.start_background();
         member.agree_on_ids();
@@ -125,7 +128,12 @@ impl Member {
 
     /// Says from now on what is wrong with this replica or its coordinator.
     pub(crate) fn watch_over(&mut self, connection: ConnectionStream, readiness: &Readiness) {
-        let health = Health::new(readiness.clone(), self.fleet.replica().take_over_bound());
+        let is_store_failing = self.is_store_failing.take().unwrap_or(Box::new(|| false));
+        let health = Health::new(
+            readiness.clone(),
+            self.fleet.replica().take_over_bound(),
+            is_store_failing,
+        );
         self.background
             .spawn(health.watch(Arc::clone(&self.fleet), connection));
     }
@@ -246,8 +254,8 @@ fn mailbox(fleet: &Fleet) -> Mailbox {
     .in_formats(Arc::clone(fleet.formats()))
 }
 
-fn sessions(store: SessionStore, fleet: &Fleet, server: &Server) -> Arc<Sessions> {
-    Arc::new(Sessions::new(SessionsParts {
+fn sessions(store: SessionStore, fleet: &Fleet, server: &Server) -> (Arc<Sessions>, IsFailing) {
+    let sessions = Sessions::new(SessionsParts {
         key_value: store.key_value,
         mac: store.mac,
         view: Arc::clone(fleet.view()),
@@ -257,7 +265,8 @@ fn sessions(store: SessionStore, fleet: &Fleet, server: &Server) -> Arc<Sessions
             idle_timeout: server.session_idle_timeout,
             max_sessions: server.max_sessions,
         },
-    }))
+    });
+    (Arc::new(sessions), store.is_failing)
 }
 
 /// Shows this replica to the others. Nothing rests on it, so a failure is no reason not to serve.

@@ -12,7 +12,7 @@ use parking_lot::Mutex;
 use serde_json::{Value, json};
 use tokio::time::Instant;
 
-pub(crate) use self::health::Health;
+pub(crate) use self::health::{Health, IsFailing};
 pub(crate) use self::reason::Reason;
 
 /// The reasons that hold now. Clones share them.

@@ -12,6 +12,7 @@ use mcpg_single_node::SingleNode;
 use tracing::warn;
 
 use crate::failure::Failure;
+use crate::readiness::IsFailing;
 
 /// A store that was opened before the fleet was joined: nobody has to hear of a replica that cannot start.
 pub(crate) struct Opened {
@@ -23,8 +24,8 @@ pub(crate) struct Opened {
 struct Own {
     key_value: Arc<dyn KeyValue>,
     support: Support,
-    /// Whether it outlives this process, and so has to keep the key for ids too.
-    outlives: bool,
+    /// The same, where it outlives this process and so has to keep the key for ids too.
+    file: Option<Arc<FileStore>>,
 }
 
 /// What the directory of sessions needs of its store.
@@ -35,6 +36,7 @@ pub(crate) struct SessionStore {
     pub(crate) support: Support,
     /// Whether no other replica can look after what expires here.
     pub(crate) is_pinned: bool,
+    pub(crate) is_failing: IsFailing,
 }
 
 /// Opens the store that the configuration names.
@@ -58,7 +60,7 @@ pub(crate) fn open(configurations: &Configurations, is_single_node: bool) -> Res
             Some(Own {
                 key_value: Arc::clone(&memory.primitives().key_value),
                 support: memory.support(),
-                outlives: false,
+                file: None,
             })
         }
         Store::File { dir } => {
@@ -68,10 +70,11 @@ pub(crate) fn open(configurations: &Configurations, is_single_node: bool) -> Res
                     error.remedy(),
                 )
             })?;
+            let store = Arc::new(store);
             Some(Own {
-                key_value: Arc::new(store),
+                key_value: Arc::clone(&store) as _,
                 support: of_file(),
-                outlives: true,
+                file: Some(store),
             })
         }
     };
@@ -91,12 +94,13 @@ impl Opened {
                 mac: mac.clone(),
                 support: fleet.support().clone(),
                 is_pinned: false,
+                is_failing: Box::new(|| false),
             });
         };
         let incarnation = Incarnation::new(Arc::clone(&own.key_value));
         incarnation.compare().await?;
         Ok(SessionStore {
-            mac: if own.outlives {
+            mac: if own.file.is_some() {
                 // The coordinator of a single node forgets its key, and ids would be worth nothing then.
                 MacKey::load(&own.key_value).await?
             } else {
@@ -106,6 +110,10 @@ impl Opened {
             key_value: own.key_value,
             support: own.support,
             is_pinned: true,
+            is_failing: match own.file {
+                Some(file) => Box::new(move || file.is_failing()),
+                None => Box::new(|| false),
+            },
         })
     }
 }

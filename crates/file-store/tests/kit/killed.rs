@@ -145,7 +145,10 @@ async fn write_until_full(folder: &Path) {
     let mut number = 0;
     let failed = loop {
         match put(number).await {
-            Ok(_) => println_all(0, number as u64 + 1),
+            Ok(_) => {
+                assert!(!store.is_failing());
+                println_all(0, number as u64 + 1);
+            }
             Err(error) => break error,
         }
         number += 1;
@@ -155,6 +158,7 @@ async fn write_until_full(folder: &Path) {
         matches!(failed.kind(), ErrorKind::Unavailable | ErrorKind::Indeterminate),
         "{failed}"
     );
+    assert!(store.is_failing());
     // It is refused in order from now on, and what is there can be read.
     let refused = put(number + 1).await.unwrap_err();
     assert!(

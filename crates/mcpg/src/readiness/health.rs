@@ -36,7 +36,11 @@ struct Seen {
     /// Whether the coordinator's data was compared since the last reconnect.
     is_trusted: bool,
     has_fresh_view: bool,
+    is_store_failing: bool,
 }
+
+/// Says whether the store of this replica's own sessions takes no writes.
+pub(crate) type IsFailing = Box<dyn Fn() -> bool + Send>;
 
 /// Looks again and again whether this replica and its coordinator are whole.
 pub(crate) struct Health {
@@ -47,17 +51,19 @@ pub(crate) struct Health {
     /// Since when there is no lease, or no fresh view, though the coordinator is there.
     without_lease: Option<Instant>,
     without_view: Option<Instant>,
+    is_store_failing: IsFailing,
 }
 
 impl Health {
     /// Begins with a replica about which nothing is known.
-    pub(crate) fn new(readiness: Readiness, patience: Duration) -> Self {
+    pub(crate) fn new(readiness: Readiness, patience: Duration, is_store_failing: IsFailing) -> Self {
         Self {
             readiness,
             outage: Outage::default(),
             patience,
             without_lease: None,
             without_view: None,
+            is_store_failing,
         }
     }
 
@@ -80,6 +86,7 @@ impl Health {
                 has_lease: fleet.replica().owner().is_some(),
                 is_trusted: fleet.incarnation().is_trusted(),
                 has_fresh_view: fleet.view().is_fresh(),
+                is_store_failing: (self.is_store_failing)(),
             };
             self.see(Instant::now(), seen);
         }
@@ -91,6 +98,7 @@ impl Health {
         self.readiness.set(Reason::CoordinatorAway, seen.is_away);
         self.readiness
             .set(Reason::CoordinatorUnsettled, is_strict && unsettled);
+        self.readiness.set(Reason::StoreFailing, seen.is_store_failing);
         // As long as the coordinator is away, nothing of this is the replica's own fault.
         let is_settled = seen.is_trusted && !seen.is_away;
         let without_lease = held_back(&mut self.without_lease, now, is_settled && !seen.has_lease);
@@ -131,12 +139,13 @@ mod tests {
         has_lease: true,
         is_trusted: true,
         has_fresh_view: true,
+        is_store_failing: false,
     };
 
     fn health(mode: ReadinessMode) -> Health {
         let readiness = Readiness::starting(mode);
         readiness.remove(Reason::Starting);
-        Health::new(readiness, Duration::from_secs(20))
+        Health::new(readiness, Duration::from_secs(20), Box::new(|| false))
     }
 
     /// Sees the same for so many seconds; returns whether it is ready then, and the codes of the reasons.
@@ -195,6 +204,20 @@ mod tests {
         assert_eq!(
             seconds(&mut health, 1, without).await,
             (false, vec!["broken".into()])
+        );
+        assert_eq!(seconds(&mut health, 1, WHOLE).await, (true, vec![]));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_store_that_cannot_be_written_turns_its_replica_red() {
+        let failing = Seen {
+            is_store_failing: true,
+            ..WHOLE
+        };
+        let mut health = health(ReadinessMode::Standard);
+        assert_eq!(
+            seconds(&mut health, 1, failing).await,
+            (false, vec!["store_failing".into()])
         );
         assert_eq!(seconds(&mut health, 1, WHOLE).await, (true, vec![]));
     }

@@ -9,6 +9,8 @@ pub(crate) enum Reason {
     Stopping,
     /// Something is wrong with this replica that need not be wrong with others.
     Broken,
+    /// The folder that sessions of this replica are kept in takes no writes.
+    StoreFailing,
     /// The coordinator is not reached. It stays ready: others reach it no better, and what needs no coordinator is served.
     CoordinatorAway,
     /// With `readiness: strict`: the coordinator was away for long and has not been back for long.
@@ -34,6 +36,7 @@ impl Reason {
             Self::Starting => "starting",
             Self::Stopping => "stopping",
             Self::Broken => "broken",
+            Self::StoreFailing => "store_failing",
             Self::CoordinatorAway => "coordinator_away",
             Self::CoordinatorUnsettled => "coordinator_unsettled",
             Self::ViewStale => "view_stale",
@@ -62,6 +65,11 @@ impl Reason {
                 format!("the coordinator {kind} answers, but this replica has had no lease for longer than a former one takes to run out"),
                 "calls that outlast gateway.server.upgrade_after_ms and the leader's work, at this replica",
                 "look for warnings about leases in its log; restart it",
+            ),
+            Self::StoreFailing => (
+                "the folder of mcp.configurations.sessions.store cannot be written".to_owned(),
+                "sessions of this replica: none can be opened, changed or kept alive",
+                "see its log for the cause, make room on the disk or repair it, and restart this replica",
             ),
             Self::CoordinatorAway => (
                 format!("the coordinator {kind} does not answer"),
