@@ -115,7 +115,7 @@ async fn a_program_gets_a_small_environment() {
         .env("SECRET_OF_THE_GATEWAY", "s3cret")
         .env("AWS_SECRET_ACCESS_KEY", "s3cret")
         .env("LD_PRELOAD_NOT", "s3cret")
-        .env("HOME", "/home/here")
+        .env("HOME", "/srv/here")
         .env("TZ", "UTC");
     let gateway = Gateway::from_command(command).await;
     let result = call(&gateway, "env", json!({"x": "a b"})).await;
@@ -124,7 +124,7 @@ async fn a_program_gets_a_small_environment() {
         .filter_map(|line| line.split_once('='))
         .collect();
     assert_eq!((variables["GIVEN"], variables["LANG"]), ("<a b>", "xx"));
-    assert_eq!((variables["HOME"], variables["TZ"]), ("/home/here", "UTC"));
+    assert_eq!((variables["HOME"], variables["TZ"]), ("/srv/here", "UTC"));
     assert!(variables["PATH"].contains("/bin"));
     let allowed = [
         "PATH", "HOME", "USER", "LOGNAME", "LANG", "LC_ALL", "LC_CTYPE", "TZ", "TMPDIR", "GIVEN",
