@@ -144,7 +144,7 @@ async fn a_foreign_host_is_refused_before_its_key_is_looked_at() {
 }
 
 #[tokio::test]
-async fn a_bind_that_others_can_reach_needs_keys_or_consent() {
+async fn a_bind_that_others_can_reach_is_refused_without_keys_and_consent() {
     let output = settings().server("bind_address", "0.0.0.0:0").refused().await;
     for part in [
         "gateway.server.bind_address: other machines can reach this address, and clients need no identity",
@@ -153,12 +153,6 @@ async fn a_bind_that_others_can_reach_needs_keys_or_consent() {
     ] {
         assert!(output.contains(part), "{output}");
     }
-    // With a key it starts. The system chooses the port, so the listener is asked for its own.
-    let gateway = access(false).server("bind_address", "127.0.0.1:0").start().await;
-    assert_eq!(
-        gateway.endpoint.get().send().await.status,
-        StatusCode::UNAUTHORIZED
-    );
 }
 
 #[tokio::test]

@@ -1,6 +1,8 @@
 //! What makes the gateway usable by an operator: identities, backends, processes, and what it tells of itself.
 
 mod access;
+mod audit;
+mod audit_failing;
 mod backend_calls;
 mod backend_example;
 mod command_backend;

@@ -158,6 +158,12 @@ impl Settings {
         settings
     }
 
+    /// Sets a key of `governance`.
+    pub(crate) fn governance(mut self, key: &str, value: Value) -> Self {
+        self.config["governance"][key] = value;
+        self
+    }
+
     /// Sets any top-level block.
     pub(crate) fn block(mut self, key: &str, value: Value) -> Self {
         self.config[key] = value;

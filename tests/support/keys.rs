@@ -22,5 +22,5 @@ pub(crate) fn entry(name: &str, key: &str) -> Value {
 /// Settings that know the keys of `p` and `q`.
 pub(crate) fn p_and_q(settings: Settings) -> Settings {
     let access = json!({"api_keys": [entry("p", P), entry("q", Q)]});
-    settings.block("governance", json!({ "access": access }))
+    settings.governance("access", access)
 }

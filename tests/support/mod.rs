@@ -1,6 +1,7 @@
 //! What every end-to-end test stands on: programs that are started and stopped, a raw HTTP client
 //! and the two eras of the protocol spoken by hand.
 
+pub(crate) mod audit;
 pub(crate) mod balancer;
 mod balancer_forward;
 mod balancer_health;

@@ -91,6 +91,11 @@ impl Program {
         self.signal("INT");
     }
 
+    /// Asks the program to open its files again (SIGHUP).
+    pub(crate) fn hang_up(&self) {
+        self.signal("HUP");
+    }
+
     /// Pauses the program (SIGSTOP): its connections stay, and new ones wait.
     pub(crate) fn pause(&self) {
         self.signal("STOP");

@@ -225,6 +225,21 @@ fn a_public_address_is_fine_when_anonymous_use_is_allowed_and_the_host_names_get
 }
 
 #[test]
+fn a_public_address_is_fine_when_clients_have_keys() {
+    let digest = "2bb80d537b1da3e38bd30361aa855686bde0eacd7162fef6a25fe97bf527a25b";
+    let text = format!(
+        "gateway: {{server: {{bind_address: '0.0.0.0:80', allowed_hosts: [x]}}}}\n\
+         governance: {{access: {{api_keys: [{{name: ci, sha256: '{digest}'}}]}}}}"
+    );
+    let loaded = loaded(&[layer("a.yaml", &text)], &[]);
+    assert!(loaded.warnings.is_empty());
+    let access = &loaded.config.governance.access;
+    assert_eq!(access.api_keys[0].name, "ci");
+    assert_eq!(access.api_keys[0].sha256[..3], [0x2b, 0xb8, 0x0d]);
+    assert!(access.requires_identity());
+}
+
+#[test]
 fn of_two_equal_resource_uris_the_first_wins_with_a_warning() {
     let text = "mcp: {capabilities: {resources: [\n  {uri: 'a://b', backend: {kind: mock, content: first}},\n  {uri: 'a://b', backend: {kind: mock}}]}}";
     let loaded = loaded(&[layer("a.yaml", text)], &[]);
