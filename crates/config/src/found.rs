@@ -39,7 +39,7 @@ pub(crate) fn describe(path: &Path, node: &Node) -> String {
         Content::Text(text) => match &node.written {
             Some(template) => format!("`{}` (filled in from the environment)", shorten(template)),
             None if text.is_empty() => "an empty text".to_owned(),
-            None => format!("`{}`", shorten(&without_user(text))),
+            None => format!("`{}`", shorten(&without_credentials(text))),
         },
     }
 }
@@ -52,15 +52,19 @@ fn is_api_key(path: &Path, node: &Node) -> bool {
     path.contains_key("api_keys") && (path.contains_key("sha256") || ApiKey::is_key(text))
 }
 
-/// Hides the user and password of a URL.
-pub(crate) fn without_user(text: &str) -> String {
+/// Hides what may be a credential in a URL: user and password, and the query.
+pub(crate) fn without_credentials(text: &str) -> String {
     let Some((scheme, rest)) = text.split_once("://") else {
         return text.to_owned();
     };
     let end = rest.find(['/', '?', '#']).unwrap_or(rest.len());
-    match rest[..end].rfind('@') {
-        Some(at) => format!("{scheme}://***{}", &rest[at..]),
-        None => text.to_owned(),
+    let (user, rest) = match rest[..end].rfind('@') {
+        Some(at) => ("***", &rest[at..]),
+        None => ("", rest),
+    };
+    match rest.split_once('?') {
+        Some((rest, _)) => format!("{scheme}://{user}{rest}?***"),
+        None => format!("{scheme}://{user}{rest}"),
     }
 }
 
@@ -82,12 +86,16 @@ fn shorten(text: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::without_user;
+    use super::without_credentials;
 
     #[test]
-    fn the_password_of_a_url_is_not_shown() {
-        assert_eq!(without_user("https://a:b@host/x"), "https://***@host/x");
-        assert_eq!(without_user("https://host/x@y"), "https://host/x@y");
-        assert_eq!(without_user("no url"), "no url");
+    fn neither_the_password_nor_the_query_of_a_url_is_shown() {
+        assert_eq!(without_credentials("https://a:b@host/x"), "https://***@host/x");
+        assert_eq!(without_credentials("https://host/x@y"), "https://host/x@y");
+        assert_eq!(
+            without_credentials("https://a@host?key=b"),
+            "https://***@host?***"
+        );
+        assert_eq!(without_credentials("no url"), "no url");
     }
 }

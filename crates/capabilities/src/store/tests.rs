@@ -198,8 +198,14 @@ async fn i2_a_write_of_unknown_outcome_is_recognised_by_its_nonce() {
 
 #[tokio::test(start_paused = true)]
 async fn i2_a_write_that_was_buried_by_others_is_reported_as_unknown() {
+    let recorder = metrics_exporter_prometheus::PrometheusBuilder::new().build_recorder();
+    let _counting = metrics::set_default_local_recorder(&recorder);
     let (_, result) = write_through(&[Fault::AppliedAndBuried], true).await;
     assert!(matches!(result, Err(WriteError::Indeterminate(_))), "{result:?}");
+    let (_, settled) = write_through(&[Fault::AppliedUnanswered], true).await;
+    assert!(settled.is_ok());
+    let shown = recorder.handle().render();
+    assert!(shown.contains("mcpg_undecided_writes_total 1\n"), "{shown}");
 }
 
 #[tokio::test(start_paused = true)]

@@ -1,6 +1,7 @@
 #![allow(clippy::unwrap_used)]
 
 mod chaos;
+mod counted;
 mod faults;
 mod orders;
 mod settled;
