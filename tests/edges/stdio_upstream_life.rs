@@ -267,7 +267,7 @@ async fn a_program_that_does_not_read_makes_only_its_own_calls_wait() {
     let children = Children::legacy();
     let gateway = children
         .settings()
-        .server("request_timeout_ms", 500)
+        .server("request_timeout_ms", 3000)
         .start()
         .await;
     let [paused, other] = [(); 2].map(|()| Session::open(&gateway.endpoint));

@@ -10,6 +10,7 @@ use tempfile::TempDir;
 use super::deadline::until_true;
 use super::gateway::Settings;
 use super::http::Call;
+use super::scripts;
 
 /// What all children of a test report to.
 pub(crate) struct Children {
@@ -130,6 +131,13 @@ impl Children {
         let path = self.folder.path().join(format!("{pid}.address"));
         std::fs::read_to_string(path).unwrap().parse().unwrap()
     }
+}
+
+/// The `upstream` block that runs the official everything server.
+pub(crate) fn everything() -> Value {
+    const SERVER: &str = "@modelcontextprotocol/server-everything/dist/index.js";
+    let script = scripts::prepared("MCPG_TEST_NODE_MODULES").join(SERVER);
+    json!({"command": scripts::prepared("MCPG_TEST_NODE"), "args": [script, "stdio"]})
 }
 
 impl Drop for Children {

@@ -10,6 +10,7 @@ mod http;
 mod inspector;
 mod mint;
 mod observe;
+mod process_group;
 mod router;
 mod stdio;
 mod upstream;

@@ -29,6 +29,12 @@ const DEFAULT_CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 
 pub(super) fn upstream(raw: RawUpstream, path: &Path, checker: &mut Checker<'_>) -> Option<Upstream> {
     let protocol_version = raw.protocol_version;
+    // Before it is known whether they belong here: what is wrong with them is wrong anyway.
+    let headers = headers(
+        raw.headers.as_ref().unwrap_or(&BTreeMap::new()),
+        &path.key("headers"),
+        checker,
+    );
     let transport = match (&raw.url, &raw.command) {
         (Some(_), None) => {
             let misplaced = [
@@ -37,7 +43,7 @@ pub(super) fn upstream(raw: RawUpstream, path: &Path, checker: &mut Checker<'_>)
                 ("cwd", raw.cwd.is_some()),
             ];
             refuse(&misplaced, "command", "url", path, checker);
-            UpstreamTransport::Http(http(&raw, path, checker)?)
+            UpstreamTransport::Http(http(&raw, headers, path, checker)?)
         }
         (None, Some(_)) => {
             let misplaced = [
@@ -85,14 +91,13 @@ fn refuse(misplaced: &[(&str, bool)], owner: &str, present: &str, path: &Path, c
     }
 }
 
-fn http(raw: &RawUpstream, path: &Path, checker: &mut Checker<'_>) -> Option<HttpTransport> {
+fn http(
+    raw: &RawUpstream,
+    headers: HeaderMap,
+    path: &Path,
+    checker: &mut Checker<'_>,
+) -> Option<HttpTransport> {
     let url = url(raw.url.as_deref()?, &path.key("url"), checker);
-    let none = BTreeMap::new();
-    let headers = headers(
-        raw.headers.as_ref().unwrap_or(&none),
-        &path.key("headers"),
-        checker,
-    );
     let tls = raw
         .tls
         .as_ref()

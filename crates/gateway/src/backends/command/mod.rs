@@ -4,7 +4,6 @@
 //! runs in a process group of its own, which is ended as a whole ([`process`]).
 
 mod environment;
-mod group;
 mod output;
 mod process;
 mod programs;

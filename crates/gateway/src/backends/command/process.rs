@@ -8,7 +8,7 @@ use std::path::PathBuf;
 use std::process::{ExitStatus, Stdio};
 use std::time::Duration;
 
-use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, waitid};
+use rustix::process::Signal;
 use tokio::io::AsyncWriteExt;
 use tokio::process::{Child, ChildStderr, ChildStdin, ChildStdout, Command};
 use tokio::signal::unix::{Signal as Signals, SignalKind, signal};
@@ -16,9 +16,9 @@ use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::{sleep, timeout};
 use tokio_util::sync::CancellationToken;
 
-use super::group::Group;
 use super::output::{Output, Read};
 use super::programs::Running;
+use crate::process_group::{Group, exited};
 
 /// How long a program that is to end may take for it.
 pub(super) const GRACE: Duration = Duration::from_secs(2);
@@ -211,18 +211,5 @@ impl Program {
     async fn reap(&mut self) -> io::Result<ExitStatus> {
         self.group.let_go();
         self.child.wait().await
-    }
-}
-
-/// Waits until a child has exited, and leaves it to be reaped.
-async fn exited(children: &mut Signals, child: Pid) -> io::Result<()> {
-    let options = WaitIdOptions::EXITED | WaitIdOptions::NOHANG | WaitIdOptions::NOWAIT;
-    loop {
-        match waitid(WaitId::Pid(child), options) {
-            Ok(Some(_)) => return Ok(()),
-            Ok(None) | Err(rustix::io::Errno::INTR) => {}
-            Err(error) => return Err(error.into()),
-        }
-        children.recv().await;
     }
 }

@@ -8,8 +8,8 @@ use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use super::group::Groups;
 use super::process::GRACE;
+use crate::process_group::Groups;
 
 /// How many programs run at once. A flood of calls must not become a flood of processes.
 pub(super) const AT_ONCE: usize = 64;

@@ -29,6 +29,3 @@ mod telling;
 mod words;
 
 pub(super) use registry::Elsewhere;
-
-#[cfg(test)]
-mod tests;

@@ -151,3 +151,69 @@ impl Elsewhere {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn said(number: u64, items: usize) -> SaidMail {
+        let item = || Said::Notification {
+            method: number.to_string(),
+            params: None,
+        };
+        SaidMail {
+            call: "call".to_owned(),
+            number,
+            items: (0..items).map(|_| item()).collect(),
+        }
+    }
+
+    #[test]
+    fn each_number_is_taken_once_and_whole() {
+        let elsewhere = Elsewhere::default();
+        assert_eq!(elsewhere.take(said(1, 1)), Reply::Gone);
+        let mut hearing = elsewhere.expect("call");
+        assert_eq!(elsewhere.take(said(1, 2)), Reply::Accepted);
+        // Its receipt was lost, so it comes again.
+        assert_eq!(elsewhere.take(said(1, 2)), Reply::Accepted);
+        assert_eq!(elsewhere.take(said(2, QUEUE)), Reply::Busy);
+        assert_eq!(hearing.len(), 2);
+        while hearing.try_recv().is_ok() {}
+        assert_eq!(elsewhere.take(said(2, QUEUE)), Reply::Accepted);
+        assert_eq!(hearing.len(), QUEUE);
+        elsewhere.expect_no_more("call");
+        assert_eq!(elsewhere.take(said(3, 1)), Reply::Gone);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_cancel_that_overtakes_its_call_stops_it() {
+        let elsewhere = Elsewhere::default();
+        elsewhere.cancel("early");
+        assert!(elsewhere.begin("early").is_none());
+        let running = elsewhere.begin("call").expect("nobody has cancelled it");
+        assert!(!running.is_cancelled());
+        elsewhere.cancel("call");
+        assert!(running.is_cancelled());
+        elsewhere.cancel("never comes");
+        tokio::time::advance(REMEMBERED).await;
+        elsewhere.cancel("another");
+        assert_eq!(elsewhere.served.lock().cancelled.len(), 1);
+    }
+
+    #[test]
+    fn an_answer_finds_its_question_once() {
+        let elsewhere = Elsewhere::default();
+        let _running = elsewhere.begin("call");
+        let (waiting, mut answered) = oneshot::channel();
+        elsewhere.ask("call", 1, waiting);
+        let answer = || {
+            let result = serde_json::value::RawValue::from_string("{}".to_owned());
+            AnswerMail::new("call", 1, Some(Ok(result.expect("an object is JSON"))))
+        };
+        assert_eq!(elsewhere.answer(answer()), Reply::Accepted);
+        assert!(answered.try_recv().is_ok());
+        assert_eq!(elsewhere.answer(answer()), Reply::Gone);
+        elsewhere.finish("call");
+        assert_eq!(elsewhere.answer(answer()), Reply::Gone);
+    }
+}

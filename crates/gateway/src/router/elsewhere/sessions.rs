@@ -1,13 +1,13 @@
 //! What is about a session and no call, wherever its process runs.
 
 use mcpg_capabilities::owner::Judge;
+use serde_json::value::RawValue;
 use tracing::debug;
 
 use super::words::{CLOSE, NOTIFY, Reply, SessionMail};
 use crate::exchange::{CallError, Caller, Outgoing};
 use crate::router::core::Router;
 use crate::upstream::{Home, Session, UpstreamError, Via};
-use serde_json::value::RawValue;
 
 impl Router {
     /// Where the process of a session runs, when that is not here.
@@ -55,15 +55,16 @@ impl Router {
         let Some(home) = self.away(session) else {
             return upstream.close(session).await;
         };
+        // A process ends with the replica that runs it. Who cannot be judged now is written to.
+        if self.heads.replica.is_dead(&home.owner).await.unwrap_or(false) {
+            return true;
+        }
         let mail = SessionMail {
             upstream: federation.name.clone(),
             session: session.clone(),
             method: None,
         };
-        match self.post(&home.boot, CLOSE, &mail).await {
-            Some(Reply::Accepted | Reply::Gone) => true,
-            // A process ends with the replica that runs it.
-            Some(Reply::Busy) | None => self.heads.replica.is_dead(&home.owner).await.unwrap_or(false),
-        }
+        let reply = self.post(&home.boot, CLOSE, &mail).await;
+        matches!(reply, Some(Reply::Accepted | Reply::Gone))
     }
 }

@@ -129,3 +129,31 @@ impl Asker {
         Err(NobodyListens)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn said(method: &str) -> Said {
+        Said::Notification {
+            method: method.to_owned(),
+            params: None,
+        }
+    }
+
+    #[test]
+    fn of_progress_in_a_row_the_latest_is_told_and_nothing_else_is_left_out() {
+        let mut outbox = Outbox::default();
+        for method in [
+            "notifications/progress",
+            "notifications/progress",
+            "notifications/message",
+            "notifications/message",
+            "notifications/progress",
+        ] {
+            outbox.push(said(method));
+        }
+        assert_eq!(outbox.take().len(), 4);
+        assert!(outbox.is_empty());
+    }
+}

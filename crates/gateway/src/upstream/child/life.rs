@@ -10,7 +10,7 @@ use tokio::time::{sleep_until, timeout};
 use tracing::debug;
 
 use super::calls::Child;
-use super::process::{LastWords, Pipes, Process, exited};
+use super::process::{LastWords, Pipes, Process, cause};
 use super::writer::Write;
 use super::{log, reader, writer};
 use crate::upstream::session::For;
@@ -21,7 +21,7 @@ const LAST_WORDS: Duration = Duration::from_millis(500);
 
 /// How the life of a process came to its end.
 enum Last {
-    Exited(Option<std::process::ExitStatus>),
+    Exited,
     /// It has closed its standard output, so nothing will ever be heard of it.
     Silent,
     Stopped,
@@ -92,9 +92,9 @@ pub(super) async fn live(
     let last_words = Arc::<LastWords>::default();
     let mut movers = Movers::start(&child, pipes, queue, &last_words);
     let last = tokio::select! {
-        status = process.end() => Last::Exited(status),
+        () = process.end() => Last::Exited,
         _ = &mut movers.reader => match timeout(LAST_WORDS, process.end()).await {
-            Ok(status) => Last::Exited(status),
+            Ok(()) => Last::Exited,
             Err(_) => Last::Silent,
         },
         () = child.stop.cancelled() => {
@@ -106,10 +106,10 @@ pub(super) async fn live(
     // The end of the queue closes the standard input, as soon as what is in it has been written.
     *child.writes.lock() = None;
     match last {
-        Last::Exited(status) => {
+        Last::Exited => {
             movers.settle().await;
-            child.routes.close(&exited(&child.program, status, &last_words));
-            process.clear().await;
+            let status = process.clear().await;
+            child.routes.close(&cause(&child.program, status, &last_words));
         }
         Last::Silent => {
             let program = child.program.name();
@@ -118,7 +118,9 @@ pub(super) async fn live(
                 .close(&format!("program {program} has closed its standard output"));
             process.finish().await;
         }
-        Last::Stopped => process.finish().await,
+        Last::Stopped => {
+            process.finish().await;
+        }
     }
     movers.finish().await;
     child.routes.end_all();

@@ -27,6 +27,5 @@ mod writer;
 
 pub(super) use program::Program;
 pub(super) use set::Children;
-
 #[cfg(test)]
-mod tests;
+pub(super) use set::MOST;

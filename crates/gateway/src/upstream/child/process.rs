@@ -1,15 +1,18 @@
 //! A process: started, waited for, and signalled with everything that belongs to it.
 
+use std::io;
 use std::process::ExitStatus;
+use std::sync::Arc;
 use std::time::Duration;
 
 use parking_lot::Mutex;
-use rustix::process::{Pid, Signal, kill_process_group};
+use rustix::process::Signal;
 use tokio::process::{Child, ChildStderr, ChildStdin, ChildStdout};
+use tokio::signal::unix::{Signal as Signals, SignalKind, signal};
 use tokio::time::timeout;
-use tracing::debug;
 
 use super::program::Program;
+use crate::process_group::{Group, Groups, exited};
 use crate::upstream::error::UpstreamError;
 
 /// What a process is given to end by itself after its standard input was closed.
@@ -17,10 +20,11 @@ const HINT: Duration = Duration::from_secs(2);
 /// What it is given after it was asked by a signal.
 const TERM: Duration = Duration::from_secs(1);
 
-/// A running process and its group.
+/// A running process and its group. The process is reaped last: until then the number of the group is its own.
 pub(super) struct Process {
     child: Child,
-    group: Option<Pid>,
+    group: Group,
+    signals: Signals,
 }
 
 /// The three streams of a process.
@@ -49,8 +53,8 @@ impl LastWords {
 }
 
 impl Process {
-    pub(super) fn start(program: &Program) -> Result<(Self, Pipes), UpstreamError> {
-        let mut child = program.command().spawn().map_err(|error| {
+    pub(super) fn start(program: &Program, groups: &Arc<Groups>) -> Result<(Self, Pipes), UpstreamError> {
+        Self::spawn(program, groups).map_err(|error| {
             let folder = program
                 .cwd()
                 .map(|cwd| format!(" in the folder {}", cwd.display()))
@@ -59,60 +63,56 @@ impl Process {
                 "program {} cannot be started{folder}: {error}",
                 program.name()
             ))
-        })?;
-        let group = child
-            .id()
-            .and_then(|id| i32::try_from(id).ok())
-            .and_then(Pid::from_raw);
-        let pipes = (child.stdin.take(), child.stdout.take(), child.stderr.take());
-        let (Some(stdin), Some(stdout), Some(stderr)) = pipes else {
-            return Err(UpstreamError::not_sent(format!(
-                "program {} has no pipes",
-                program.name()
-            )));
-        };
+        })
+    }
+
+    fn spawn(program: &Program, groups: &Arc<Groups>) -> io::Result<(Self, Pipes)> {
+        // Before the program starts, so that its end is not missed.
+        let signals = signal(SignalKind::child())?;
+        let mut child = program.command().spawn()?;
+        let group = Group::led_by(&child, groups)?;
+        let no_pipe = || io::Error::other("it has no pipes");
         let pipes = Pipes {
-            stdin,
-            stdout,
-            stderr,
+            stdin: child.stdin.take().ok_or_else(no_pipe)?,
+            stdout: child.stdout.take().ok_or_else(no_pipe)?,
+            stderr: child.stderr.take().ok_or_else(no_pipe)?,
         };
-        Ok((Self { child, group }, pipes))
+        let process = Self {
+            child,
+            group,
+            signals,
+        };
+        Ok((process, pipes))
     }
 
     /// Waits for the end of the process, by itself.
-    pub(super) async fn end(&mut self) -> Option<ExitStatus> {
-        self.child.wait().await.ok()
+    pub(super) async fn end(&mut self) {
+        // What cannot be waited for is not there.
+        let _ = exited(&mut self.signals, self.group.leader()).await;
     }
 
     /// Waits for its end after its standard input was closed, and makes sure of it.
-    pub(super) async fn finish(&mut self) {
-        if timeout(HINT, self.child.wait()).await.is_err() {
-            self.signal(Signal::TERM);
+    pub(super) async fn finish(&mut self) -> Option<ExitStatus> {
+        if timeout(HINT, self.end()).await.is_err() {
+            self.group.signal(Signal::TERM);
             // What happens now is the same whether or not it took the second hint.
-            let _ = timeout(TERM, self.child.wait()).await;
+            let _ = timeout(TERM, self.end()).await;
         }
-        self.clear().await;
+        self.clear().await
     }
 
     /// Ends whatever is left of the process and of what it started.
-    pub(super) async fn clear(&mut self) {
-        self.signal(Signal::KILL);
+    pub(super) async fn clear(&mut self) -> Option<ExitStatus> {
+        self.group.signal(Signal::KILL);
         // Only a process that the system cannot end is still there afterwards.
-        let _ = timeout(TERM, self.child.wait()).await;
-    }
-
-    /// A group keeps its number for as long as one process is in it, also after the first one has ended.
-    fn signal(&self, signal: Signal) {
-        let Some(group) = self.group else { return };
-        match kill_process_group(group, signal) {
-            Ok(()) | Err(rustix::io::Errno::SRCH) => {}
-            Err(error) => debug!(message = "A process group could not be signalled.", ?group, %error),
-        }
+        let _ = timeout(TERM, self.end()).await;
+        self.group.let_go();
+        timeout(TERM, self.child.wait()).await.ok()?.ok()
     }
 }
 
 /// Why a process that was not asked to has ended.
-pub(super) fn exited(program: &Program, status: Option<ExitStatus>, last: &LastWords) -> String {
+pub(super) fn cause(program: &Program, status: Option<ExitStatus>, last: &LastWords) -> String {
     use std::os::unix::process::ExitStatusExt;
     let how = match status {
         Some(status) => match (status.code(), status.signal()) {

@@ -20,6 +20,7 @@ use super::program::Program;
 use super::routes::Routes;
 use super::writer;
 use crate::mint::Mint;
+use crate::process_group::Groups;
 use crate::upstream::conversation::Answered;
 use crate::upstream::core::Upstream;
 use crate::upstream::error::UpstreamError;
@@ -43,6 +44,7 @@ pub(in crate::upstream) struct Children {
     limit: usize,
     idle: Duration,
     running: Arc<Mutex<HashMap<String, Arc<Child>>>>,
+    groups: Arc<Groups>,
     pub(super) held: Held,
 }
 
@@ -62,6 +64,7 @@ impl Children {
             limit: settings.max_response_bytes,
             idle: settings.idle,
             running: Arc::default(),
+            groups: Arc::default(),
             held: Held::default(),
         }
     }
@@ -71,7 +74,7 @@ impl Children {
         if self.running.lock().len() >= MOST {
             return Err(UpstreamError::Full { most: MOST });
         }
-        let (process, pipes) = Process::start(&self.program)?;
+        let (process, pipes) = Process::start(&self.program, &self.groups)?;
         let (writes, queue) = mpsc::channel(writer::QUEUE);
         let child = Arc::new(Child {
             id: self.mint.text(),

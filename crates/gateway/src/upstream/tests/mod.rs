@@ -10,6 +10,7 @@ mod calls;
 mod cancelling;
 mod modern;
 mod probing;
+mod programs;
 mod reports;
 mod server;
 mod sessions;

@@ -8,12 +8,13 @@ use std::io;
 use std::sync::Arc;
 
 use parking_lot::Mutex;
-use rustix::process::{Pid, Signal, kill_process_group};
+use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, kill_process_group, waitid};
 use tokio::process::Child;
+use tokio::signal::unix::Signal as Signals;
 
 /// All groups that run.
 #[derive(Debug, Default)]
-pub(super) struct Groups {
+pub(crate) struct Groups {
     running: Mutex<Running>,
 }
 
@@ -25,7 +26,7 @@ struct Running {
 }
 
 /// The process group of a program. Dropped before it was let go of, it is killed.
-pub(super) struct Group {
+pub(crate) struct Group {
     groups: Arc<Groups>,
     leader: Pid,
     is_over: bool,
@@ -33,7 +34,7 @@ pub(super) struct Group {
 
 impl Groups {
     /// Kills every group that runs, and every one that is still to come.
-    pub(super) fn kill(&self) {
+    pub(crate) fn kill(&self) {
         let mut running = self.running.lock();
         running.is_over = true;
         for leader in &running.leaders {
@@ -44,7 +45,7 @@ impl Groups {
 
 impl Group {
     /// The group that a child leads.
-    pub(super) fn led_by(child: &Child, groups: &Arc<Groups>) -> io::Result<Self> {
+    pub(crate) fn led_by(child: &Child, groups: &Arc<Groups>) -> io::Result<Self> {
         let number = child.id().and_then(|id| i32::try_from(id).ok());
         let leader = number
             .and_then(Pid::from_raw)
@@ -62,16 +63,16 @@ impl Group {
         })
     }
 
-    pub(super) fn leader(&self) -> Pid {
+    pub(crate) fn leader(&self) -> Pid {
         self.leader
     }
 
-    pub(super) fn signal(&self, signal: Signal) {
+    pub(crate) fn signal(&self, signal: Signal) {
         send(self.leader, signal);
     }
 
     /// Forgets the group: from here on its number may come to belong to somebody else.
-    pub(super) fn let_go(&mut self) {
+    pub(crate) fn let_go(&mut self) {
         self.groups.running.lock().leaders.remove(&self.leader);
         self.is_over = true;
     }
@@ -89,4 +90,17 @@ impl Drop for Group {
 fn send(leader: Pid, signal: Signal) {
     // A group without members needs no signal any more.
     let _ = kill_process_group(leader, signal);
+}
+
+/// Waits until a child has exited, and leaves it to be reaped. `signals` are those about children.
+pub(crate) async fn exited(signals: &mut Signals, child: Pid) -> io::Result<()> {
+    let options = WaitIdOptions::EXITED | WaitIdOptions::NOHANG | WaitIdOptions::NOWAIT;
+    loop {
+        match waitid(WaitId::Pid(child), options) {
+            Ok(Some(_)) => return Ok(()),
+            Ok(None) | Err(rustix::io::Errno::INTR) => {}
+            Err(error) => return Err(error.into()),
+        }
+        signals.recv().await;
+    }
 }
