@@ -187,6 +187,27 @@ async fn i7_the_death_of_the_owner_costs_what_it_executed_and_the_session_gets_a
 }
 
 #[tokio::test]
+async fn i7_an_owner_that_was_paused_executes_nothing_late() {
+    let children = Children::legacy();
+    let fleet = start(&children).await;
+    let each = &fleet.each();
+    let session = Session::open(&each[0]).await;
+    let first = pid(&session, &each[0]).await;
+    fleet.replicas[0].program.pause();
+    let counted = session.at(&each[1]).tool("count", json!({"tag": "once"})).await;
+    assert_eq!(text_of(&counted), "1");
+    let second = pid(&session, &each[2]).await;
+    assert_ne!(first, second);
+    fleet.replicas[0].program.resume();
+    // When it answers again it has read its mail.
+    until_true("the owner works again", async || {
+        pid(&session, &each[0]).await == second
+    })
+    .await;
+    assert_eq!(children.begun("count", "once"), 1);
+}
+
+#[tokio::test]
 async fn a_child_that_ended_elsewhere_is_replaced_once() {
     let children = Children::legacy();
     let fleet = start(&children).await;

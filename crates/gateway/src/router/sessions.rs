@@ -114,7 +114,7 @@ impl Router {
     }
 
     /// What ties a session to this replica.
-    fn home(&self) -> Result<Home, CallError> {
+    pub(super) fn home(&self) -> Result<Home, CallError> {
         let owner = self.heads.replica.owner().ok_or_else(|| {
             CallError::NotStarted("this replica has no lease at the moment and starts nothing".to_owned())
         })?;

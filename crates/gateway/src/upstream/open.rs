@@ -12,6 +12,7 @@ use super::error::UpstreamError;
 use super::peer::Peer;
 use super::sending::Sending;
 use super::session::{ClientProfile, For, Session};
+use super::state::Status;
 use crate::observe::carried;
 
 /// A new session and what the upstream said of itself.
@@ -34,6 +35,12 @@ impl Upstream {
     /// # Errors
     /// [`UpstreamError`]; the session is then not open.
     pub(crate) async fn open(&self, client: &ClientProfile) -> Result<Session, UpstreamError> {
+        if self.is_child()
+            && let Status::Down { cause, .. } = &self.state().status
+        {
+            // A program that does not even start is not started once more for each call.
+            return Err(UpstreamError::not_sent(cause.clone()));
+        }
         let client_info = client.client_info.as_deref().unwrap_or(&self.gateway);
         let opened = self
             .initialize(

@@ -55,6 +55,23 @@ async fn i7_a_request_that_nobody_takes_is_refused_for_good() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn i7_a_request_to_a_replica_that_is_given_up_is_refused_for_good() {
+    let fleet = Fleet::new();
+    let a = fleet.replica("a").await;
+    let before = tokio::time::Instant::now();
+    let given_up = tokio::time::sleep(PATIENCE / 4);
+    let answer = a
+        .mailbox
+        .request_unless(&BootId::new("b"), "echo", body("x"), PATIENCE, given_up)
+        .await;
+    assert!(matches!(answer, Err(Undelivered::Refused)), "{answer:?}");
+    assert!(before.elapsed() < PATIENCE / 2, "it did not wait any longer");
+    let b = fleet.replica("b").await;
+    tokio::time::sleep(RESYNC * 3).await;
+    assert_eq!(b.seen.times("x"), 0, "it came too late");
+}
+
+#[tokio::test(start_paused = true)]
 async fn i7_a_request_that_was_taken_but_not_answered_in_time_is_unknown() {
     let fleet = Fleet::new();
     let (a, b) = (fleet.replica("a").await, fleet.replica("b").await);

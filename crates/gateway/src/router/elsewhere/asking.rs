@@ -10,7 +10,7 @@ use mcpg_capabilities::owner::{BootId, Judge};
 use mcpg_mcp::error::ErrorObject;
 use serde::Serialize;
 use serde_json::value::RawValue;
-use tokio::time::{MissedTickBehavior, interval, sleep};
+use tokio::time::{Instant, MissedTickBehavior, interval_at, sleep};
 use tokio_util::task::TaskTracker;
 use tracing::debug;
 
@@ -22,6 +22,8 @@ use crate::upstream::{Home, Session, UpstreamError};
 
 /// A call whose driver has not given up by then is given up here. Drivers do so much earlier.
 const LONGEST: Duration = Duration::from_mins(10);
+/// When it is looked first whether the other replica lives.
+const FIRST_LOOK: Duration = Duration::from_secs(1);
 /// For a piece of mail that only has to arrive.
 pub(super) const SHORT: Duration = Duration::from_secs(10);
 
@@ -45,8 +47,8 @@ impl Router {
         outgoing: &Outgoing,
         caller: &Caller,
     ) -> Requested {
-        let own = self.heads.replica.boot();
-        let call = self.elsewhere.mint(own);
+        let own = self.home()?;
+        let call = self.elsewhere.mint(&own.boot);
         let mut hearing = self.elsewhere.expect(&call);
         let mut sent = Sent {
             router: self,
@@ -113,12 +115,11 @@ impl Router {
     }
 
     /// Resolves when the replica at `home` may be called dead.
-    async fn death_of(&self, home: &Home) {
-        let period = (self.heads.replica.lease_ttl() / 3).max(Duration::from_secs(1));
-        let mut looks = interval(period);
+    pub(super) async fn death_of(&self, home: &Home) {
+        let period = (self.heads.replica.lease_ttl() / 3).max(FIRST_LOOK);
+        // Most calls are over before it.
+        let mut looks = interval_at(Instant::now() + FIRST_LOOK, period);
         looks.set_missed_tick_behavior(MissedTickBehavior::Delay);
-        // The first one is immediate, and most calls are over before the second.
-        looks.tick().await;
         loop {
             looks.tick().await;
             // Who cannot be judged now is judged in the next round.

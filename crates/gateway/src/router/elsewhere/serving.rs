@@ -17,7 +17,7 @@ use super::words::{
 use crate::exchange::{Caller, Event, EventSink, Outgoing};
 use crate::router::core::Router;
 use crate::router::drive::EVENT_QUEUE;
-use crate::upstream::{Session, Upstream, Via};
+use crate::upstream::{Home, Session, Upstream, Via};
 
 type Telling = Pin<Box<dyn Future<Output = Result<u64, NobodyListens>> + Send>>;
 
@@ -26,6 +26,8 @@ struct Serving {
     router: Arc<Router>,
     upstream: Arc<Upstream>,
     session: Session,
+    /// Who asks.
+    from: Home,
     asker: Asker,
 }
 
@@ -70,10 +72,10 @@ impl Router {
         }
         let asker = Asker {
             mailbox: self.mailbox.clone(),
-            boot: mail.from.clone(),
+            boot: mail.from.boot.clone(),
             call: Arc::from(mail.call.as_str()),
         };
-        let session = mail.session.clone();
+        let (session, from) = (mail.session.clone(), mail.from.clone());
         let (events, hearing) = EventSink::new(EVENT_QUEUE);
         let (outgoing, caller) = mail.into_parts(events)?;
         let Some(cancel) = self.elsewhere.begin(&asker.call) else {
@@ -84,6 +86,7 @@ impl Router {
             router: Arc::clone(self),
             upstream,
             session,
+            from,
             asker,
         };
         self.calls.spawn(async move {
@@ -136,6 +139,7 @@ impl Serving {
         let mut line = Line::new(&self.asker);
         let via = Via::Session(&self.session);
         {
+            let mut death = pin!(self.router.death_of(&self.from));
             let mut work = pin!(self.upstream.request(via, outgoing, caller));
             let mut is_over = false;
             while !(is_over && line.is_done()) {
@@ -144,6 +148,8 @@ impl Serving {
                     // Events first: they were sent before the outcome and must not be overtaken by it.
                     biased;
                     () = cancel.cancelled() => break,
+                    // Nobody is left who could tell a client.
+                    () = &mut death => break,
                     told = told(&mut line.telling) => if line.told(told).is_err() { break },
                     Some(event) = events.recv(), if line.outbox.has_room() && !is_over => self.take(&mut line, event),
                     result = &mut work, if !is_over => {

@@ -3,7 +3,6 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use mcpg_capabilities::owner::BootId;
 use mcpg_mcp::object::Object;
 use mcpg_mcp::trace_context::MetaTrace;
 use mcpg_mcp::version::ProtocolVersion;
@@ -12,7 +11,7 @@ use serde_json::value::RawValue;
 
 use crate::exchange::{Answer, Caller, EventSink, Outgoing};
 use crate::observe::CallTrace;
-use crate::upstream::{Session, UpstreamError};
+use crate::upstream::{Home, Session, UpstreamError};
 
 pub(super) const CALL: &str = "upstream.call";
 pub(super) const CANCEL: &str = "upstream.cancel";
@@ -50,7 +49,7 @@ pub(super) struct CallMail {
     /// The name of the call; no other call ever has it.
     pub(super) call: String,
     /// Who asks.
-    pub(super) from: BootId,
+    pub(super) from: Home,
     pub(super) upstream: String,
     pub(super) session: Session,
     method: String,
@@ -126,7 +125,7 @@ pub(super) struct SessionMail {
 impl CallMail {
     pub(super) fn new(
         call: &str,
-        from: &BootId,
+        from: Home,
         upstream: &str,
         session: &Session,
         outgoing: &Outgoing,
@@ -135,7 +134,7 @@ impl CallMail {
         let owned = |raw: &Arc<RawValue>| raw.as_ref().to_owned();
         Self {
             call: call.to_owned(),
-            from: from.clone(),
+            from,
             upstream: upstream.to_owned(),
             session: session.clone(),
             method: outgoing.method.to_owned(),
