@@ -30,7 +30,7 @@ pub(crate) struct Settings {
 /// How the upstream is reached.
 #[derive(Clone)]
 pub(super) enum TransportSettings {
-    Http(HttpSettings),
+    Http(Box<HttpSettings>),
     Child(Arc<Program>),
 }
 
@@ -76,7 +76,7 @@ impl Settings {
         let upstream = &federation.upstream;
         let (transport, timing) = match &upstream.transport {
             app::UpstreamTransport::Http(http) => {
-                let transport = TransportSettings::Http(HttpSettings::new(http)?);
+                let transport = TransportSettings::Http(Box::new(HttpSettings::new(http)?));
                 (transport, Timing::default())
             }
             app::UpstreamTransport::Command(command) => {

@@ -5,9 +5,9 @@
 //!                                    stderr --> log
 //! ```
 //!
-//! A [`Child`](child::Child) is one process. [`Children`] are those of one upstream: the ones that are held for everybody
-//! - by their lists the catalogue is made - and one for each client session that calls. A line of the standard output is
-//! one message; the reader never waits for whoever it is for, so that one slow call delays no other. Nobody can be asked
+//! A [`Child`](calls::Child) is one process. [`Children`] are those of one upstream: the ones that are held for everybody,
+//! by whose lists the catalogue is made, and one for each client session that calls. A line of the standard output is one
+//! message; the reader never waits for whoever it is for, so that one slow call delays no other. Nobody can be asked
 //! to repeat what was lost with a process: what was written to it and not answered has an unknown outcome.
 //!
 //! A child is stopped by closing its standard input, as the protocol asks for; one that does not take the hint is

@@ -30,19 +30,19 @@ pub(super) async fn read(child: Arc<Child>, stdout: impl AsyncRead + Unpin) {
     while let Ok(Some(line)) = lines.next().await {
         match line {
             Line::Whole(line) if line.trim_ascii().is_empty() => {}
-            Line::Whole(line) => child.hear_line(Bytes::from(line), &mut budget),
+            Line::Whole(line) => child.hear_line(&Bytes::from(line), &mut budget),
             Line::TooLong { head, tail } => child.hear_too_much(&head, &tail),
         }
     }
 }
 
 impl Child {
-    fn hear_line(&self, line: Bytes, budget: &mut Budget) {
-        match parse(&line) {
+    fn hear_line(&self, line: &Bytes, budget: &mut Budget) {
+        match parse(line) {
             Ok(Incoming::Single(message)) => self.hear(&message, line.clone()),
             Ok(Incoming::Batch(_)) => {
                 // Each is given to another one, so each has to be by itself.
-                let Ok(messages) = serde_json::from_slice::<Vec<&RawValue>>(&line) else {
+                let Ok(messages) = serde_json::from_slice::<Vec<&RawValue>>(line) else {
                     return;
                 };
                 for message in messages {
@@ -52,7 +52,7 @@ impl Child {
                     }
                 }
             }
-            Err(invalid) => self.ignore(&line, &invalid, budget),
+            Err(invalid) => self.ignore(line, &invalid, budget),
         }
     }
 

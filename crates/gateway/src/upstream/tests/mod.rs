@@ -55,12 +55,12 @@ fn settings(address: SocketAddr) -> Settings {
         },
         max_response_bytes: 64 * 1024,
         idle: Duration::from_secs(60),
-        transport: TransportSettings::Http(HttpSettings {
+        transport: TransportSettings::Http(Box::new(HttpSettings {
             url: format!("http://{address}/mcp").parse::<Uri>().unwrap(),
             headers: HeaderMap::new(),
             tls: tls::client_config(false, None).unwrap(),
             connect_timeout: Duration::from_secs(1),
-        }),
+        })),
         timing: Timing {
             discover: Duration::from_millis(400),
             open: Duration::from_secs(2),
