@@ -10,8 +10,7 @@ use crate::places::Places;
 use crate::report::{Diagnostic, Report};
 use crate::source::Source;
 use crate::tree::Node;
-use crate::unknown::{self, Guess};
-use crate::{interpolate, layers, normalize};
+use crate::{interpolate, layers, normalize, unknown};
 
 /// A configuration in which no mistake was found without looking at the environment.
 #[derive(Debug, Clone)]
@@ -61,16 +60,11 @@ pub fn inspect(sources: &[Source]) -> Result<Inspected, Report> {
 /// Judges the tree once for every guess at what is not known, and keeps what is wrong whatever the guess.
 fn judge(tree: &mut Node, origins: &[Origin], unknown: Vec<Path>, mistakes: &mut Mistakes) {
     let unknown = unknown::of(tree, unknown, &CHECKED.schema);
-    let guesses: &[Guess] = if unknown.is_empty() {
-        &[Guess::Absent]
-    } else {
-        &[Guess::Absent, Guess::Lowest, Guess::Highest]
-    };
     let removed: HashSet<Path> = mistakes.removed().clone();
-    let mut judged = guesses.iter().map(|guess| {
+    let mut judged = unknown::guesses(tree, &unknown, &CHECKED.schema).map(|guess| {
         let mut tree = tree.clone();
         let mut found = Mistakes::with_unknown(unknown.clone(), removed.clone());
-        unknown::fill_in(&mut tree, *guess, &CHECKED.schema, &mut found);
+        unknown::fill_in(&mut tree, guess, &CHECKED.schema, &found);
         judge_values(&mut tree, origins, &mut found);
         found
     });

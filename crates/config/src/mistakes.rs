@@ -89,8 +89,8 @@ impl Mistakes {
     }
 
     /// Where values are not known.
-    pub(crate) fn unknown_paths(&self) -> Vec<Path> {
-        self.unknown.iter().cloned().collect()
+    pub(crate) fn unknown_paths(&self) -> impl Iterator<Item = &Path> {
+        self.unknown.iter()
     }
 
     /// What was taken out because of a mistake.

@@ -63,22 +63,10 @@ impl<'s> Shape<'s> {
         keys
     }
 
-    /// Tells whether a key must stand here.
-    pub(crate) fn requires(&self, key: &str) -> bool {
-        let listed = |part: &&Value| match part.get("required") {
-            Some(Value::Array(required)) => required.iter().any(|name| name == key),
-            _ => false,
-        };
-        self.parts.iter().any(listed)
-    }
-
-    /// Tells whether a key chooses which other keys may stand here.
-    pub(crate) fn is_chosen_by(&self, key: &str) -> bool {
-        let branches = self.parts.iter().filter_map(|part| part.get("allOf")?.as_array());
-        branches.flatten().any(|branch| {
-            let condition = branch.get("if").and_then(|condition| condition.get("properties"));
-            condition.is_some_and(|tags| tags.get(key).is_some())
-        })
+    /// A text that is right here, where the schema has one.
+    pub(crate) fn specimen(&self) -> Option<&'s str> {
+        let example = self.keyword("examples").and_then(|examples| examples.get(0));
+        self.keyword("default").or(example).and_then(Value::as_str)
     }
 
     /// The bounds of a number, where the schema has them.

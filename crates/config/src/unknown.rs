@@ -9,20 +9,16 @@ use serde_json::{Number, Value};
 
 use crate::mistakes::Mistakes;
 use crate::normalize::is_whole_variable;
-use crate::path::{Path, Segment};
+use crate::path::Path;
 use crate::shape::Shape;
 use crate::tree::{Content, Node};
 
-/// What an unknown value is taken for.
+/// One way to guess: each of its bits decides about another sort of value, so that four ways combine all of them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Guess {
-    /// It does not stand there, so the default counts.
-    Absent,
-    /// The smallest number, `false`, the first choice.
-    Lowest,
-    /// The largest number, `true`, the last choice.
-    Highest,
-}
+pub(crate) struct Guess(usize);
+
+/// How many ways there are when no choice has more words.
+const WAYS: usize = 4;
 
 /// Picks those of the texts with variables that may be right for some value; the others are judged as they stand.
 pub(crate) fn of(tree: &mut Node, paths: Vec<Path>, schema: &Value) -> HashSet<Path> {
@@ -47,43 +43,39 @@ fn may_be_right(tree: &Node, path: &Path, schema: &Value) -> bool {
     shape.allows_type("string") || (scalar && is_whole_variable(node)) || shape.allows_anything()
 }
 
+/// The ways to guess: every word of a choice is tried, since it may decide which keys stand beside it.
+pub(crate) fn guesses(tree: &Node, unknown: &HashSet<Path>, schema: &Value) -> impl Iterator<Item = Guess> {
+    let words = |path: &Path| Shape::find(schema, tree, path).map_or(0, |shape| shape.choices().len());
+    let most = unknown.iter().map(words).max();
+    // Without anything to guess one way is enough.
+    (0..most.map_or(1, |words| words.max(WAYS))).map(Guess)
+}
+
 /// Puts a guess in the place of every unknown value.
-pub(crate) fn fill_in(tree: &mut Node, guess: Guess, schema: &Value, mistakes: &mut Mistakes) {
-    for path in mistakes.unknown_paths() {
-        let around = Shape::find(schema, tree, &path.parent());
-        let shape = Shape::find(schema, tree, &path);
-        let (Some(around), Some(shape)) = (around, shape) else {
-            continue;
-        };
-        let optional = match path.last() {
-            Some(Segment::Key(key)) => around.keys().contains(&key.as_str()) && !around.requires(key),
-            _ => true,
-        };
-        if (guess == Guess::Absent && optional) || is_tag(&around, &path) {
-            mistakes.remove(tree, path);
-        } else if let Some(value) = specimen(&shape, guess)
-            && let Some(node) = tree.get_mut(&path)
-        {
+pub(crate) fn fill_in(tree: &mut Node, guess: Guess, schema: &Value, mistakes: &Mistakes) {
+    let specimens: Vec<(Path, Content)> = mistakes
+        .unknown_paths()
+        .filter_map(|path| Some((path.clone(), specimen(&Shape::find(schema, tree, path)?, guess)?)))
+        .collect();
+    for (path, value) in specimens {
+        if let Some(node) = tree.get_mut(&path) {
             node.content = value;
         }
     }
 }
 
-/// Nothing can be said about a block whose tag is not known.
-fn is_tag(around: &Shape<'_>, path: &Path) -> bool {
-    matches!(path.last(), Some(Segment::Key(key)) if around.is_chosen_by(key))
-}
-
-/// A value that fits; a text needs none, as no type rules out the text with the variable itself.
-fn specimen(shape: &Shape<'_>, guess: Guess) -> Option<Content> {
-    let high = guess == Guess::Highest;
+/// A value that fits. The text with the variable itself is one too, but rules that read it may give up there.
+fn specimen(shape: &Shape<'_>, Guess(way): Guess) -> Option<Content> {
+    let (odd, high) = (way & 1 == 1, way & 2 == 2);
     let choices = shape.choices();
-    let choice = if high { choices.last() } else { choices.first() };
-    if let Some(choice) = choice {
-        return Some(Content::Text((*choice).to_owned()));
+    if !choices.is_empty() {
+        return Some(Content::Text(choices[way % choices.len()].to_owned()));
     }
     if shape.allows_type("string") || shape.allows_anything() {
-        return None;
+        return shape
+            .specimen()
+            .filter(|_| !high)
+            .map(|text| Content::Text(text.to_owned()));
     }
     if shape.allows_type("integer") || shape.allows_type("number") {
         let (lowest, highest) = shape.range();
@@ -92,5 +84,5 @@ fn specimen(shape: &Shape<'_>, guess: Guess) -> Option<Content> {
         let number = bound.and_then(Value::as_number).cloned();
         return Some(Content::Number(number.unwrap_or(unbounded)));
     }
-    shape.allows_type("boolean").then_some(Content::Bool(high))
+    shape.allows_type("boolean").then_some(Content::Bool(odd))
 }

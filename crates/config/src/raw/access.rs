@@ -21,6 +21,7 @@ pub(crate) struct RawApiKey {
     #[schemars(regex(pattern = r"^[A-Za-z0-9_.@-]{1,64}$"))]
     pub(crate) name: String,
     /// The SHA-256 of the key in 64 hexadecimal digits, never the key itself. Unique. Required.
+    #[schemars(extend("examples" = ["0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"]))]
     pub(crate) sha256: String,
 }
 

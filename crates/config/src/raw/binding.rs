@@ -98,6 +98,7 @@ pub(crate) struct RawPromptArgument {
 #[serde(deny_unknown_fields)]
 pub(crate) struct RawResource {
     /// The absolute URI that clients read. Required.
+    #[schemars(extend("examples" = ["demo://greeting"]))]
     pub(crate) uri: String,
     /// A name for programs. Default: the URI.
     #[schemars(length(min = 1))]
@@ -118,6 +119,7 @@ pub(crate) struct RawResource {
 #[serde(deny_unknown_fields)]
 pub(crate) struct RawResourceTemplate {
     /// The URI template (RFC 6570) with at least one variable, as in `notes://{id}`. Required.
+    #[schemars(extend("examples" = ["notes://{id}"]))]
     pub(crate) uri_template: String,
     /// A name for programs. Default: the template.
     #[schemars(length(min = 1))]

@@ -37,6 +37,7 @@ pub(crate) struct RawFederation {
 #[serde(deny_unknown_fields)]
 pub(crate) struct RawUpstream {
     /// The MCP endpoint of the server, `http://` or `https://`. Default: none; either this or `command` is required.
+    #[schemars(extend("examples" = ["https://mcp.example.com/mcp"]))]
     pub(crate) url: Option<String>,
     /// The program that is the server, spoken to over its standard input and output: a name looked up in `PATH`, or a path, relative to this file. No shell. Default: none; either this or `url` is required.
     #[schemars(length(min = 1))]

@@ -23,6 +23,7 @@ pub(crate) struct RawGateway {
 #[serde(deny_unknown_fields, default)]
 pub(crate) struct RawAdmin {
     /// Where `/ready`, `/health`, `/cluster` and, where enabled, `/metrics` are answered, as host:port; port 0 lets the system choose. Default: nowhere.
+    #[schemars(extend("examples" = ["127.0.0.1:9090"]))]
     pub(crate) bind_address: Option<String>,
 }
 

@@ -11,6 +11,7 @@ use std::collections::BTreeMap;
 #[serde(deny_unknown_fields)]
 pub(crate) struct RawHttp {
     /// Where the request goes, `http://` or `https://`; `${arguments.x}` may stand behind the host, in path and query. Required.
+    #[schemars(extend("examples" = ["https://api.example.com/things/${arguments.id}"]))]
     pub(crate) url: String,
     /// The method of the request. Default: get.
     #[serde(default)]
