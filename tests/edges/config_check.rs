@@ -43,6 +43,17 @@ mcp:
 }
 
 #[test]
+fn an_audit_log_is_named() {
+    let text = "governance: {audit: {enabled: true, sinks: [{kind: stderr}]}}\n";
+    ConfigCheck::of(text)
+        .run(&["./config.yaml"])
+        .assert_valid("✓ ./config.yaml: valid (0 bindings, audit on)");
+    ConfigCheck::of(&text.replace("true", "false"))
+        .run(&["./config.yaml"])
+        .assert_valid("✓ ./config.yaml: valid (0 bindings)");
+}
+
+#[test]
 fn every_mistake_is_told_with_its_place_and_a_suggestion() {
     let text = "observability:\n  logs:\n    levl: debug\n    format: jsn\ngateway:\n  server: {max_sessions: none}\n\
                 governance:\n  access: {allow_anonymous: yes}\n";

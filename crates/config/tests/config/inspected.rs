@@ -49,12 +49,7 @@ fn every_configuration_gets_its_outcome() {
 fn a_variable_may_stand_wherever_a_scalar_stands() {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR"));
     let mut wrong = Vec::new();
-    for name in [
-        "tests/inspected/complete.yaml",
-        "../../examples/quickstart.yaml",
-        "../../examples/everything.yaml",
-        "../../examples/fleet/mcpg.yaml",
-    ] {
+    for name in ["tests/inspected/complete.yaml", "../../examples/fleet/mcpg.yaml"] {
         let text = std::fs::read_to_string(folder.join(name)).unwrap();
         let whole = inspect(&[source(name, text)]).unwrap().places.values();
         let mut scalars = Vec::new();
