@@ -43,14 +43,21 @@ mcp:
 }
 
 #[test]
-fn an_audit_log_is_named() {
-    let text = "governance: {audit: {enabled: true, sinks: [{kind: stderr}]}}\n";
+fn audit_and_observability_are_named_when_they_are_on() {
+    let text = "\
+gateway: {admin: {bind_address: '127.0.0.1:9090'}}
+governance: {audit: {enabled: true, sinks: [{kind: stderr}]}}
+observability: {metrics: {enabled: true}}
+cluster: {kind: nats}
+plugins: [{id: dev.mcpg.cluster.nats, source: {path: nats.so}}]
+mcp: {capabilities: {tools: [{name: a, backend: {kind: mock}}]}}
+";
     ConfigCheck::of(text)
         .run(&["./config.yaml"])
-        .assert_valid("✓ ./config.yaml: valid (0 bindings, audit on)");
+        .assert_valid("✓ ./config.yaml: valid (1 bindings, audit on, observability on, cluster: nats)");
     ConfigCheck::of(&text.replace("true", "false"))
         .run(&["./config.yaml"])
-        .assert_valid("✓ ./config.yaml: valid (0 bindings)");
+        .assert_valid("✓ ./config.yaml: valid (1 bindings, cluster: nats)");
 }
 
 #[test]
