@@ -17,6 +17,7 @@ mod health;
 mod http_backend;
 mod http_backend_arguments;
 mod http_backend_hosts;
+mod http_backend_results;
 mod input_schemas;
 mod keys;
 mod logs;

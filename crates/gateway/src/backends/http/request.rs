@@ -1,7 +1,5 @@
 //! The request of one call: every argument written so that it stays in its place.
 
-use std::borrow::Cow;
-
 use bytes::Bytes;
 use http::header::USER_AGENT;
 use http::{HeaderMap, HeaderValue, Method};
@@ -59,7 +57,7 @@ fn url(template: &UrlTemplate, arguments: &Arguments) -> Result<Url, String> {
     }
     if let Some(query) = &template.query {
         text.push('?');
-        text.push_str(&fill(query, arguments, form));
+        text.push_str(&fill(query, arguments, |text| form(&text).into()));
     }
     let url = Url::parse(&text).map_err(|error| format!("the arguments make no URL: {error}"))?;
     // Every argument is encoded, so nothing can have moved; if it has, nothing is sent.
@@ -123,7 +121,7 @@ fn body_bytes(body: &HttpBody, arguments: &Arguments) -> Bytes {
             .into(),
         HttpBody::Text(template, escape) => fill(template, arguments, |text| match escape {
             BodyEscape::None => text,
-            BodyEscape::Form => form(text),
+            BodyEscape::Form => form(&text).into(),
             BodyEscape::Xml => xml(&text).into(),
         })
         .into(),
@@ -153,10 +151,8 @@ fn json(template: &JsonTemplate, arguments: &Arguments) -> Option<Value> {
     }
 }
 
-fn form(text: Cow<'_, str>) -> Cow<'_, str> {
-    form_urlencoded::byte_serialize(text.as_bytes())
-        .collect::<String>()
-        .into()
+fn form(text: &str) -> String {
+    form_urlencoded::byte_serialize(text.as_bytes()).collect()
 }
 
 fn xml(text: &str) -> String {
