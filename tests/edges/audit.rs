@@ -26,7 +26,7 @@ fn settings(upstream: &Upstream) -> Settings {
 fn essence(line: &Value) -> Value {
     let mut line = line.clone();
     let members = line.as_object_mut().expect("a line is an object");
-    for key in ["time", "node", "boot", "session", "duration_ms"] {
+    for key in ["time", "node", "boot", "session", "request", "duration_ms"] {
         members.remove(key);
     }
     line
@@ -54,7 +54,7 @@ async fn every_way_a_call_ends_leaves_its_line() {
     let lines = log.lines(9).await;
     let who = json!({"kind": "anonymous"});
     let line = |id: u64, method: &str, rest: Value| {
-        let mut line = json!({"principal": who, "request_id": id, "era": "legacy",
+        let mut line = json!({"principal": who, "id": id, "era": "legacy",
             "protocol_version": "2025-11-25", "method": method});
         for (key, value) in rest.as_object().unwrap() {
             line[key] = value.clone();
@@ -139,7 +139,7 @@ async fn a_cancelled_and_an_abandoned_call_have_one_line_each() {
     let short = json!({"name": "sleep", "arguments": {"ms": 600, "tag": "l"}});
     let left = session.start(json!("l"), "tools/call", short).await;
     drop(left);
-    log.line_with(r#""request_id":"l""#).await;
+    log.line_with(r#""id":"l""#).await;
     // Ids in use are refused, and that is told too.
     let running = session.start(json!("d"), "tools/call", sleep("d")).await;
     let twice = session.start(json!("d"), "tools/call", sleep("d")).await;
@@ -153,7 +153,7 @@ async fn a_cancelled_and_an_abandoned_call_have_one_line_each() {
         .map(|line| {
             format!(
                 "{} {} {} {}",
-                line["request_id"], line["outcome"], line["reason"], line["code"]
+                line["id"], line["outcome"], line["reason"], line["code"]
             )
         })
         .collect();
@@ -183,10 +183,7 @@ async fn hundreds_of_calls_at_once_leave_as_many_lines() {
     let answers = futures_util::future::join_all(calls).await;
     assert!(answers.iter().all(|answer| answer.status == StatusCode::OK));
     let lines = log.lines(MANY).await;
-    let mut ids: Vec<u64> = lines
-        .iter()
-        .map(|line| line["request_id"].as_u64().unwrap())
-        .collect();
+    let mut ids: Vec<u64> = lines.iter().map(|line| line["id"].as_u64().unwrap()).collect();
     ids.sort_unstable();
     assert_eq!(ids, (0..MANY as u64).collect::<Vec<_>>());
     for line in lines {
@@ -211,7 +208,7 @@ async fn arguments_are_written_on_request_and_without_what_is_redacted() {
         lines[0]["arguments"].to_string(),
         r#"{"name":"n","password":"[redacted]","text":"a\n\"b\" ","cards":[{"number":"[redacted]","kind":"visa"},{"number":"[redacted]"}]}"#
     );
-    assert_eq!(lines[0]["trace_id"], "4bf92f3577b34da6a3ce929d0e0e4736");
+    assert_eq!(lines[0]["trace"], "4bf92f3577b34da6a3ce929d0e0e4736");
     assert!(!log.text().contains("s3cret"));
 }
 
@@ -259,6 +256,6 @@ async fn what_has_ended_is_written_before_the_program_ends() {
     let lines = log.lines(51).await;
     let unknown: Vec<_> = lines.iter().filter(|line| line["outcome"] != "ok").collect();
     assert_eq!(unknown.len(), 1, "{unknown:?}");
-    assert_eq!(unknown[0]["request_id"], "cut off");
+    assert_eq!(unknown[0]["id"], "cut off");
     cut_off.abort();
 }

@@ -6,13 +6,13 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use futures_util::future::join_all;
-use http::StatusCode;
+use http::{Method, StatusCode};
 use serde_json::{Value, json};
 
 use crate::support::audit::{Log, read};
 use crate::support::deadline::until_true;
 use crate::support::gateway::{Gateway, Settings};
-use crate::support::http::Answer;
+use crate::support::http::{Answer, Call};
 use crate::support::legacy::{Session, initialize};
 use crate::support::mcp::text_of;
 use crate::support::modern::Client;
@@ -96,7 +96,7 @@ async fn fail_closed_refuses_calls_on_a_full_disk_and_recovers_without_loss() {
         .lines(count)
         .await
         .iter()
-        .map(|line| line["request_id"].clone())
+        .map(|line| line["id"].clone())
         .collect();
     assert_eq!(ids[..count - 1], (0..served).map(Value::from).collect::<Vec<_>>());
     assert!(
@@ -111,7 +111,7 @@ async fn fail_closed_refuses_calls_on_a_full_disk_and_recovers_without_loss() {
 async fn fail_open_serves_calls_on_a_full_disk_and_says_so_once() {
     let log = Log::new();
     full_disk(&log);
-    let gateway = log.on(settings()).start().await;
+    let gateway = log.on(settings().metrics()).start().await;
     for id in 0..20 {
         assert_eq!(call(&gateway, id).await.status, StatusCode::OK);
     }
@@ -121,8 +121,24 @@ async fn fail_open_serves_calls_on_a_full_disk_and_says_so_once() {
         assert_eq!(call(&gateway, id).await.status, StatusCode::OK);
     }
     assert_eq!(gateway.program.output().matches(told).count(), 1);
+    let sink = format!("sink=\"{}\"", log.path().display());
+    let shown = async || {
+        let answer = Call::new(Method::GET, gateway.operators(), "/metrics")
+            .send()
+            .await;
+        answer.text().await
+    };
+    let failing = format!("mcpg_audit_failing{{{sink}}} 1");
+    until_true("the metric", async || shown().await.contains(&failing)).await;
     empty_disk(&log);
     log.lines(40).await;
+    let written = format!("mcpg_audit_lines_total{{{sink},result=\"written\"}} 40");
+    let recovered = format!("mcpg_audit_failing{{{sink}}} 0");
+    until_true("the metrics", async || {
+        let shown = shown().await;
+        shown.contains(&written) && shown.contains(&recovered)
+    })
+    .await;
 }
 
 #[tokio::test]
@@ -201,7 +217,7 @@ async fn a_log_that_is_moved_away_under_load_loses_and_doubles_nothing() {
         moved.pop();
         read(&text)
             .iter()
-            .map(|line| line["request_id"].as_u64().unwrap())
+            .map(|line| line["id"].as_u64().unwrap())
             .collect()
     };
     let mut all = all;

@@ -1,5 +1,6 @@
 //! All metrics, by topic.
 
+mod audit;
 mod coordinator;
 mod fleet;
 mod process;
@@ -7,6 +8,7 @@ mod requests;
 mod sessions;
 mod upstreams;
 
+pub use audit::*;
 pub use coordinator::*;
 pub use fleet::*;
 pub use process::*;
@@ -26,6 +28,8 @@ pub const ALL: &[&Metric] = &[
     &HTTP_RESPONSES,
     &CALLS_UPGRADED,
     &CANCELS,
+    &AUDIT_LINES,
+    &AUDIT_FAILING,
     &SESSIONS_CREATED,
     &SESSIONS_CLOSED,
     &SESSIONS_REMEMBERED,

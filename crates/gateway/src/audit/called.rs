@@ -10,11 +10,15 @@ use mcpg_mcp::version::ProtocolVersion;
 use serde_json::value::RawValue;
 
 use super::line::Record;
+use crate::observe::CurrentRequest;
 
 /// A call that begins.
 #[derive(Debug)]
 pub(crate) struct Called<'c> {
-    pub(crate) request_id: &'c RequestId,
+    /// The JSON-RPC id.
+    pub(crate) id: &'c RequestId,
+    /// The id of the trace that the message names.
+    pub(crate) trace: Option<&'c str>,
     pub(crate) principal: &'c Principal,
     pub(crate) session: Option<&'c SessionId>,
     pub(crate) version: ProtocolVersion,
@@ -30,10 +34,16 @@ pub(crate) struct Called<'c> {
 impl Called<'_> {
     /// The record of the call, whose end is not known yet.
     pub(super) fn record(self, with_arguments: bool) -> Record {
+        // As the lines of the log about the same request say it.
+        let (request, trace) = match CurrentRequest::get() {
+            Some(current) => (Some(current.id), current.trace),
+            None => (None, None),
+        };
         Record {
             started: SystemTime::now(),
             took: Duration::ZERO,
-            request_id: RawValue::from_string(self.request_id.as_json().to_owned())
+            request,
+            id: RawValue::from_string(self.id.as_json().to_owned())
                 .expect("the text of a request id is JSON"),
             principal: self.principal.clone(),
             session: self.session.cloned(),
@@ -42,7 +52,7 @@ impl Called<'_> {
             name: self.name.map(str::to_owned),
             uri: self.uri.map(str::to_owned),
             upstream: self.upstream,
-            trace_id: self.params.and_then(trace_id),
+            trace: self.trace.map(str::to_owned).or(trace),
             arguments: self.params.filter(|_| with_arguments).and_then(arguments),
             // What is said of a call that is never heard of again: the gateway was ended.
             outcome: "unknown",
@@ -55,18 +65,4 @@ impl Called<'_> {
 fn arguments(params: &RawValue) -> Option<Box<RawValue>> {
     let params = Object::parse(params).ok()?;
     params.get("arguments").map(ToOwned::to_owned)
-}
-
-/// The trace that a request belongs to, as W3C Trace Context writes it in `_meta.traceparent`.
-fn trace_id(params: &RawValue) -> Option<String> {
-    // Most requests have none, and large ones are not read for nothing.
-    if !params.get().contains("traceparent") {
-        return None;
-    }
-    let params = Object::parse(params).ok()?;
-    let meta = Object::parse(params.get("_meta")?).ok()?;
-    let parent = meta.get_str("traceparent")?;
-    let id = parent.split('-').nth(1)?;
-    let is_id = id.len() == 32 && id.bytes().all(|byte| byte.is_ascii_hexdigit());
-    is_id.then(|| id.to_owned())
 }

@@ -144,7 +144,7 @@ impl Record {
             self.arguments.as_deref().map(RawValue::get),
         ];
         let texts: usize = texts.into_iter().flatten().map(str::len).sum();
-        size_of::<Self>() + self.request_id.get().len() + texts
+        size_of::<Self>() + self.id.get().len() + texts
     }
 }
 
@@ -173,7 +173,8 @@ mod tests {
     fn said(end: impl FnOnce(&mut Entry)) -> (&'static str, Option<i64>, Option<String>) {
         let queue = Queue::new(1000);
         let called = Called {
-            request_id: &RequestId::from_number(1),
+            id: &RequestId::from_number(1),
+            trace: None,
             principal: &Principal::anonymous(),
             session: None,
             version: ProtocolVersion::V2025_11_25,

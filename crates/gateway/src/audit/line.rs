@@ -23,8 +23,10 @@ const SESSION_BYTES: usize = 8;
 pub(super) struct Record {
     pub(super) started: SystemTime,
     pub(super) took: Duration,
-    /// The JSON text of the request's id.
-    pub(super) request_id: Box<RawValue>,
+    /// What the log calls the HTTP request that it came in.
+    pub(super) request: Option<String>,
+    /// The JSON text of its JSON-RPC id.
+    pub(super) id: Box<RawValue>,
     pub(super) principal: Principal,
     pub(super) session: Option<SessionId>,
     pub(super) version: ProtocolVersion,
@@ -32,7 +34,7 @@ pub(super) struct Record {
     pub(super) name: Option<String>,
     pub(super) uri: Option<String>,
     pub(super) upstream: Option<usize>,
-    pub(super) trace_id: Option<String>,
+    pub(super) trace: Option<String>,
     pub(super) arguments: Option<Box<RawValue>>,
     pub(super) outcome: &'static str,
     pub(super) code: Option<i64>,
@@ -56,9 +58,11 @@ struct Line<'r> {
     principal: Who<'r>,
     #[serde(skip_serializing_if = "Option::is_none")]
     session: Option<String>,
-    request_id: &'r RawValue,
     #[serde(skip_serializing_if = "Option::is_none")]
-    trace_id: Option<&'r str>,
+    request: Option<&'r str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    trace: Option<&'r str>,
+    id: &'r RawValue,
     era: &'static str,
     protocol_version: &'static str,
     method: &'static str,
@@ -101,8 +105,9 @@ impl Layout {
                 name: record.principal.name(),
             },
             session: record.session.as_ref().map(short_digest),
-            request_id: &record.request_id,
-            trace_id: record.trace_id.as_deref(),
+            request: record.request.as_deref(),
+            trace: record.trace.as_deref(),
+            id: &record.id,
             era: match record.version.era() {
                 Era::Legacy => "legacy",
                 Era::Modern => "modern",
@@ -174,7 +179,8 @@ mod tests {
         Record {
             started: SystemTime::UNIX_EPOCH + Duration::from_micros(1_793_000_000_123_456),
             took: Duration::from_micros(12_345),
-            request_id: raw("7"),
+            request: Some("b00t-1f".to_owned()),
+            id: raw("7"),
             principal: Principal::key("ci"),
             session: None,
             version: ProtocolVersion::V2026_07_28,
@@ -182,7 +188,7 @@ mod tests {
             name: Some("pay".to_owned()),
             uri: None,
             upstream: Some(1),
-            trace_id: Some("4bf92f3577b34da6a3ce929d0e0e4736".to_owned()),
+            trace: Some("4bf92f3577b34da6a3ce929d0e0e4736".to_owned()),
             arguments: Some(raw(
                 "{\n  \"to\": \"x\",\n  \"card\": {\"number\": \"s3cret\"}\n}",
             )),
@@ -204,7 +210,7 @@ mod tests {
             text(&layout(&["card.number"]), &record()),
             concat!(
                 r#"{"time":"2026-10-26T07:33:20.123Z","node":"a","boot":"b00t","principal":{"kind":"key","name":"ci"},"#,
-                r#""request_id":7,"trace_id":"4bf92f3577b34da6a3ce929d0e0e4736","era":"modern","#,
+                r#""request":"b00t-1f","trace":"4bf92f3577b34da6a3ce929d0e0e4736","id":7,"era":"modern","#,
                 r#""protocol_version":"2026-07-28","method":"tools/call","name":"pay","upstream":"two","#,
                 r#""outcome":"ok","duration_ms":12.345,"#,
                 r#""arguments":{"to":"x","card":{"number":"[redacted]"}}}"#,
@@ -224,18 +230,19 @@ mod tests {
             name: None,
             uri: Some("notes://1".to_owned()),
             upstream: None,
-            trace_id: None,
+            request: None,
+            trace: None,
             arguments: None,
             outcome: "error",
             code: Some(-32002),
             ..record()
         };
-        record.request_id = raw("\"r\\n\"");
+        record.id = raw("\"r\\n\"");
         let line = text(&layout(&[]), &record);
         let digest = short_digest(&session);
         assert_eq!(digest.len(), 16);
         let expected = format!(
-            r#"{{"time":"2026-10-26T07:33:20.123Z","node":"a","boot":"b00t","principal":{{"kind":"anonymous"}},"session":"{digest}","request_id":"r\n","era":"legacy","protocol_version":"2025-11-25","method":"resources/read","uri":"notes://1","outcome":"error","code":-32002,"duration_ms":12.345}}"#
+            r#"{{"time":"2026-10-26T07:33:20.123Z","node":"a","boot":"b00t","principal":{{"kind":"anonymous"}},"session":"{digest}","id":"r\n","era":"legacy","protocol_version":"2025-11-25","method":"resources/read","uri":"notes://1","outcome":"error","code":-32002,"duration_ms":12.345}}"#
         );
         assert_eq!(line.trim_end(), expected);
         assert!(!line.contains(session.as_str()));

@@ -40,7 +40,7 @@ impl Sink {
     pub(super) fn name(&self) -> String {
         match &self.place {
             AuditSink::File(path) => path.display().to_string(),
-            AuditSink::Stderr => "standard error".to_owned(),
+            AuditSink::Stderr => "stderr".to_owned(),
         }
     }
 

@@ -7,6 +7,8 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use mcpg_config::app::OnFailure;
+use mcpg_metrics::table::{AUDIT_FAILING, AUDIT_LINES};
+use mcpg_metrics::{Counter, Gauge};
 use tracing::{error, info, warn};
 
 use super::line::{Layout, Record};
@@ -31,11 +33,20 @@ pub(super) struct Writer {
     pub(super) layout: Arc<Layout>,
     pub(super) on_failure: OnFailure,
     reminded: Option<Instant>,
+    written: Counter,
+    lost: Counter,
+    failing: Gauge,
 }
 
 impl Writer {
     pub(super) fn new(sink: Sink, queue: Lines, layout: Arc<Layout>, on_failure: OnFailure) -> Self {
+        let name = sink.name();
+        let failing = AUDIT_FAILING.gauge(&[&name]);
+        failing.set(0.0);
         Self {
+            written: AUDIT_LINES.counter(&[&name, "written"]),
+            lost: AUDIT_LINES.counter(&[&name, "lost"]),
+            failing,
             sink,
             queue,
             layout,
@@ -66,25 +77,29 @@ impl Writer {
             for record in &batch {
                 self.layout.write(record, self.sink.pending());
             }
+            let lines = batch.len() as u64;
             // The records may hold large arguments; they are not needed while the disk is slow.
             drop(batch);
             let mut attempt = self.sink.flush();
             if reopen {
                 attempt = attempt.and_then(|()| self.sink.open_again());
             }
-            match attempt {
-                Ok(()) => self.tell_of_losses(),
+            let left = match attempt {
+                Ok(()) => 0,
                 Err(error) => self.try_again(error),
-            }
+            };
+            self.written.increment(lines - left.min(lines));
+            self.tell_of_losses();
             if closed {
                 return;
             }
         }
     }
 
-    /// Tries until what is pending is written; or for a while, when the gateway has ended.
-    fn try_again(&mut self, mut error: io::Error) {
+    /// Tries until what is pending is written; or for a while, when the gateway has ended. Says how many lines are left.
+    fn try_again(&mut self, mut error: io::Error) -> u64 {
         self.queue.set_failing(true);
+        self.failing.set(1.0);
         let mut pause = FIRST_PAUSE;
         let mut closed_since = None;
         loop {
@@ -101,17 +116,19 @@ impl Writer {
                     let (sink, lines) = (self.sink.name(), self.sink.lines_left());
                     error!(message = "Audit lines are lost: the gateway ends and they cannot be written.", sink, lines, %error);
                     self.sink.give_up();
-                    return;
+                    self.lost.increment(lines);
+                    return lines;
                 }
             }
         }
         self.queue.set_failing(false);
+        self.failing.set(0.0);
         self.reminded = None;
         info!(
             message = "Audit lines are written again.",
             sink = self.sink.name()
         );
-        self.tell_of_losses();
+        0
     }
 
     /// Says at first and then now and again that lines cannot be written.
@@ -137,6 +154,7 @@ impl Writer {
     fn tell_of_losses(&self) {
         let lines = self.queue.take_lost();
         if lines > 0 {
+            self.lost.increment(lines);
             warn!(message = "Audit lines were lost.", sink = self.sink.name(), lines);
         }
     }

@@ -29,7 +29,8 @@ impl Router {
         };
         let subject = &request.subject;
         let called = Called {
-            request_id: &request.id,
+            id: &request.id,
+            trace: request.trace.context.trace_id(),
             principal: &client.principal,
             session: client.session.as_ref().map(|session| &session.id),
             version: client.version,

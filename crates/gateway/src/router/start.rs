@@ -64,7 +64,7 @@ pub(crate) struct ClientRequest {
     pub(super) method: String,
     pub(super) subject: Subject,
     pub(super) progress_token: Option<Box<RawValue>>,
-    trace: MetaTrace,
+    pub(super) trace: MetaTrace,
 }
 
 /// The params of a request and what they name.
