@@ -200,6 +200,7 @@ async fn an_2_pinned_sessions_in_a_fleet_are_warned_about_and_unknown_elsewhere(
     let (redis, folder) = (Redis::in_memory().await, tempfile::tempdir().unwrap());
     let settings = |node: &str, store: Value| {
         let settings = Settings::new().mock_tool("greet", "hello").operators();
+        let settings = settings.block("observability", json!({"metrics": {"enabled": true}}));
         pinned(redis.settings(settings, "p:", node), &store)
     };
     let a = settings("a", json!({"kind": "memory"})).start().await;
@@ -213,6 +214,10 @@ async fn an_2_pinned_sessions_in_a_fleet_are_warned_about_and_unknown_elsewhere(
         let pinned =
             |line: &&str| line.contains("pinned") && line.contains("sessions") && line.contains(kind);
         assert!(warnings.iter().any(pinned), "{output}");
+        let counted = Call::new(Method::GET, gateway.operators(), "/metrics");
+        let counted = counted.send().await.text().await;
+        let gauge = format!("mcpg_capability_pinned{{capability=\"sessions\",store=\"{kind}\"}} 1");
+        assert!(counted.contains(&gauge), "{counted}");
         let facts = facts(gateway).await;
         let own = facts["replicas"].as_array().unwrap().iter();
         let own = own.map(|replica| &replica["own"]);

@@ -143,10 +143,7 @@ async fn serve(
         audit.set(log);
     }
     let status = Status::of(&gateway, parts, coordinator.as_ref(), &readiness, pinned);
-    member.receive(Arc::new(StatusMail {
-        status: Arc::clone(&status),
-        inner: gateway.mail_handler(),
-    }));
+    member.receive(StatusMail::before(gateway.mail_handler(), &status));
     // It is set once.
     let _ = told.status.set(status);
     member.watch_over(coordinator.connection(), &readiness);

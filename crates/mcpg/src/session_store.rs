@@ -8,6 +8,7 @@ use mcpg_capabilities::mac::MacKey;
 use mcpg_cluster::{Coordinator as _, KeyValue, Result, Support, Survival};
 use mcpg_config::app::{Configurations, Store};
 use mcpg_file_store::{FileStore, LARGEST_VALUE_BYTES, MIN_TTL};
+use mcpg_metrics::table::CAPABILITY_PINNED;
 use mcpg_single_node::SingleNode;
 use tracing::warn;
 
@@ -46,7 +47,7 @@ pub(crate) struct SessionStore {
 pub(crate) fn open(configurations: &Configurations, is_single_node: bool) -> Result<Opened, Failure> {
     if !is_single_node {
         for (capability, store) in configurations.pinned() {
-            // The gauge `mcpg_capability_pinned{capability,store}` is set here.
+            CAPABILITY_PINNED.set(&[capability, store], 1.0);
             warn!(
                 message = "A capability is pinned to this replica: the others know nothing of its records.",
                 capability, store

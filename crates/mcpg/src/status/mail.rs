@@ -14,8 +14,18 @@ pub(super) const KIND: &str = "status";
 
 /// Answers questions about the status and hands on everything else.
 pub(crate) struct StatusMail {
-    pub(crate) status: Arc<Status>,
-    pub(crate) inner: Arc<dyn MailHandler>,
+    status: Arc<Status>,
+    inner: Arc<dyn MailHandler>,
+}
+
+impl StatusMail {
+    /// Answers before `inner` is asked.
+    pub(crate) fn before(inner: Arc<dyn MailHandler>, status: &Arc<Status>) -> Arc<dyn MailHandler> {
+        Arc::new(Self {
+            status: Arc::clone(status),
+            inner,
+        })
+    }
 }
 
 #[async_trait]

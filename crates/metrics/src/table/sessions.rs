@@ -33,3 +33,15 @@ pub const SESSIONS_MINTED_HERE: Metric = gauge(
     &[],
     "Sessions opened by this replica that may still live; at `gateway.server.max_sessions` new ones get 503",
 );
+
+/// Capabilities whose records stay on this replica.
+pub const CAPABILITY_PINNED: Metric = gauge(
+    "mcpg_capability_pinned",
+    Unit::Truth,
+    &[
+        words("capability", &["sessions"]),
+        words("store", &["memory", "file"]),
+    ],
+    "1 for a capability whose records this replica keeps for itself though there are others, which answer them with 404: \
+     remove its `store` from `mcp.configurations`",
+);
