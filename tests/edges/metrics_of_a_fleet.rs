@@ -142,3 +142,30 @@ async fn a_coordinator_that_is_away_is_shown_and_so_is_its_return() {
         0
     );
 }
+
+#[tokio::test]
+async fn the_calls_of_a_replica_that_died_are_taken_over_once() {
+    let upstream = Upstream::legacy().await;
+    let mut fleet = fleet(Settings::in_front_of(&upstream.url())).await;
+    let session = Session::open(&fleet.each()[0]).await;
+    let mut calls = Vec::new();
+    for tag in ["one", "two"] {
+        let (_, call) = session
+            .start_tool("sleep", json!({"ms": 60_000, "tag": tag}))
+            .await;
+        assert!(call.streamed, "a call that other replicas can find");
+        calls.push(call);
+    }
+    fleet.replicas[0].kill();
+    let taken = "mcpg_take_overs_total{what=\"call\"}";
+    let left = [fleet.replicas[1].admin, fleet.replicas[2].admin];
+    until_true("both calls are ended", async || {
+        let mut count = 0.0;
+        for operators in left {
+            count += Scrape::of(operators).await.value(taken);
+        }
+        assert!(count <= 2.0, "none is ended twice");
+        count == 2.0
+    })
+    .await;
+}

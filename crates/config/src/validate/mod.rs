@@ -61,8 +61,11 @@ pub(crate) fn apply(
     let capabilities = bindings::validate(raw.mcp.capabilities, &mut checker);
     let federations = federations::validate(raw.mcp.federations, &mut checker);
     let configurations = configurations::validate(raw.mcp.configurations, &cluster, &mut checker);
-    let listens = raw.gateway.admin.bind_address.is_some();
-    let observability = observability::validate(&raw.observability, listens, &mut checker);
+    let of_gateway = observability::OfGateway {
+        listens: raw.gateway.admin.bind_address.is_some(),
+        access_log: server.as_ref().is_some_and(|server| server.access_log),
+    };
+    let observability = observability::validate(&raw.observability, &of_gateway, &mut checker);
     Some(AppConfig {
         gateway: Gateway {
             server: server?,

@@ -216,6 +216,18 @@ fn a_filter_includes_first_and_then_excludes() {
 }
 
 #[test]
+fn an_access_log_that_the_level_hides_gets_a_warning() {
+    let text = "gateway: {server: {access_log: true}}\nobservability: {logs: {level: warn}}";
+    let loaded = loaded(&[layer("a.yaml", text)], &[]);
+    assert_eq!(loaded.warnings.len(), 1);
+    assert_eq!(loaded.warnings[0].path, "gateway.server.access_log");
+    assert_eq!(
+        loaded.warnings[0].message,
+        "no request is written: its line has the level info, and the log begins at warn"
+    );
+}
+
+#[test]
 fn a_public_address_is_fine_when_anonymous_use_is_allowed_and_the_host_names_get_a_warning() {
     let text =
         "gateway: {server: {bind_address: '0.0.0.0:80'}}\ngovernance: {access: {allow_anonymous: true}}";

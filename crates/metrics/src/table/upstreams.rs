@@ -28,7 +28,7 @@ pub const UPSTREAM_UP: Metric = gauge(
 pub const UPSTREAM_REQUESTS: Metric = counter(
     "mcpg_upstream_requests_total",
     &[UPSTREAM, words("outcome", UPSTREAM_OUTCOMES)],
-    "Requests forwarded for clients. `error`: the upstream answered with a JSON-RPC error; `not_sent`: it was not reached and \
+    "Requests sent on behalf of clients, each attempt. `error`: the upstream answered with a JSON-RPC error; `not_sent`: it was not reached and \
      surely executed nothing; `lost`: it was lost in mid-call, the outcome is unknown; `session_gone`: it forgot the session, \
      which is opened again; `invalid`: it broke the protocol; `cancelled`: the call was cut off on this side",
 );
@@ -52,4 +52,12 @@ pub const UPSTREAM_SESSIONS_OPENED: Metric = counter(
     "mcpg_upstream_sessions_opened_total",
     &[UPSTREAM],
     "Sessions opened at the upstream on behalf of client sessions",
+);
+
+/// Child processes of an upstream that is a program.
+pub const UPSTREAM_PROCESSES_STARTED: Metric = counter(
+    "mcpg_upstream_processes_started_total",
+    &[UPSTREAM],
+    "Processes started for an upstream that is a program: one for the catalogue and one per session that calls; without new \
+     sessions a steady rise is a program that crashes",
 );

@@ -21,6 +21,28 @@ async fn a_request_is_executed_once_and_answered() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn requests_are_counted_by_what_came_of_them() {
+    let recorder = metrics_exporter_prometheus::PrometheusBuilder::new().build_recorder();
+    let _counting = metrics::set_default_local_recorder(&recorder);
+    let fleet = Fleet::new();
+    let (a, b) = (fleet.replica("a").await, fleet.replica("b").await);
+    for _ in 0..2 {
+        a.mailbox
+            .request(&b.boot, "echo", body("x"), PATIENCE)
+            .await
+            .unwrap();
+    }
+    let nobody = BootId::new("nobody");
+    let refused = a.mailbox.request(&nobody, "echo", body("y"), PATIENCE).await;
+    assert!(matches!(refused, Err(Undelivered::Refused)), "{refused:?}");
+    let shown = recorder.handle().render();
+    for (outcome, count) in [("answered", 2), ("not_started", 1)] {
+        let series = format!("mcpg_mailbox_requests_total{{outcome=\"{outcome}\"}} {count}\n");
+        assert!(shown.contains(&series), "{shown}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_replica_may_ask_itself() {
     let fleet = Fleet::new();
     let a = fleet.replica("a").await;

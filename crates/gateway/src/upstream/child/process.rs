@@ -5,6 +5,7 @@ use std::process::ExitStatus;
 use std::sync::Arc;
 use std::time::Duration;
 
+use mcpg_metrics::table::UPSTREAM_PROCESSES_STARTED;
 use parking_lot::Mutex;
 use rustix::process::Signal;
 use tokio::process::{Child, ChildStderr, ChildStdin, ChildStdout};
@@ -82,6 +83,7 @@ impl Process {
             group,
             signals,
         };
+        UPSTREAM_PROCESSES_STARTED.count(&[&program.upstream]);
         Ok((process, pipes))
     }
 
