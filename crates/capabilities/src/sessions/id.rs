@@ -46,8 +46,8 @@ impl SessionId {
         Self::verify_in(key, principal.scope(), text)
     }
 
-    /// Reads a name that stands in the key of a record.
-    pub(super) fn from_name(key: &MacKey, name: &str) -> Option<Self> {
+    /// Reads a name that stands in the key of a record, or that another replica has sent.
+    pub fn from_name(key: &MacKey, name: &str) -> Option<Self> {
         match name.split_once(SEPARATOR) {
             Some((scope, text)) => Self::verify_in(key, Some(scope), text),
             None => Self::verify_in(key, None, name),

@@ -67,10 +67,10 @@ impl Router {
         caller: &Caller,
     ) -> Result<Result<Box<RawValue>, UpstreamError>, CallError> {
         let session = self.upstream_session(at, client, None).await?;
-        match self.request_in(at, &session, outgoing, caller).await? {
+        match self.request_in(at, client, &session, outgoing, caller).await? {
             Err(UpstreamError::SessionGone) => {
                 let fresh = self.upstream_session(at, client, Some(&session)).await?;
-                self.request_in(at, &fresh, outgoing, caller).await
+                self.request_in(at, client, &fresh, outgoing, caller).await
             }
             other => Ok(other),
         }

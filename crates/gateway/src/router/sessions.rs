@@ -233,7 +233,7 @@ impl Router {
         };
         let sent = tokio::time::timeout(
             self.patience.silence,
-            self.request_in(at, session, &outgoing, &caller),
+            self.request_in(at, client, session, &outgoing, &caller),
         );
         match sent.await {
             Ok(Ok(Ok(_) | Err(UpstreamError::SessionGone)) | Err(_)) => {}

@@ -18,6 +18,8 @@ const FAREWELL: Duration = Duration::from_secs(2);
 const FAREWELL_TO_CHILDREN: Duration = Duration::from_secs(5);
 /// An upstream that forgets its sessions more often than this is treated like one that dies.
 const STEADY: Duration = Duration::from_secs(1);
+/// The same for programs, whose start costs more than a connection.
+const STEADY_CHILD: Duration = Duration::from_secs(10);
 
 /// How long to wait before the next attempt: twice as long each time, up to a limit, and never the same for all
 /// replicas that have lost the same upstream.
@@ -66,7 +68,8 @@ impl Upstream {
                 Err(error) => Parting::Gone(error.into_cause()),
             };
             let parting = self.end_of_child().map_or(parting, Parting::Gone);
-            if self.state.borrow().status.is_up() && began.elapsed() >= STEADY {
+            let steady = if self.is_child() { STEADY_CHILD } else { STEADY };
+            if self.state.borrow().status.is_up() && began.elapsed() >= steady {
                 backoff.failures = 0;
             }
             self.let_go().await;

@@ -7,6 +7,7 @@ use futures_util::StreamExt;
 use futures_util::stream::FuturesUnordered;
 use mcpg_capabilities::mailbox::{Mailbox, Undelivered};
 use mcpg_capabilities::owner::{BootId, Judge};
+use mcpg_capabilities::sessions::SessionId;
 use mcpg_mcp::error::ErrorObject;
 use serde::Serialize;
 use serde_json::value::RawValue;
@@ -43,6 +44,7 @@ impl Router {
         &self,
         at: usize,
         home: &Home,
+        client: &SessionId,
         session: &Session,
         outgoing: &Outgoing,
         caller: &Caller,
@@ -57,21 +59,27 @@ impl Router {
             is_over: false,
         };
         let upstream = &self.members[at].0.name;
-        let mail = CallMail::new(&call, own, upstream, session, outgoing, caller);
+        let mail = CallMail::new(&call, own, client, upstream, session, outgoing, caller);
         let asked =
             self.mailbox
                 .request_unless(&home.boot, CALL, to_bytes(&mail), LONGEST, self.death_of(home));
         let reply = match asked.await {
             Ok(reply) => serde_json::from_slice(&reply).ok(),
             Err(error) => {
-                // It has not arrived and never will, or who has it is dead.
-                sent.is_over = true;
+                // What may have arrived after all is cancelled.
+                sent.is_over = !matches!(error, Undelivered::OutcomeUnknown);
                 return undelivered(error);
             }
         };
         if reply != Some(Reply::Accepted) {
             sent.is_over = true;
-            return Ok(Err(UpstreamError::SessionGone));
+            return match reply {
+                Some(Reply::Busy) => Err(CallError::NotStarted(
+                    "the replica that runs the process of this session cannot tell at the moment whether it still may"
+                        .to_owned(),
+                )),
+                _ => Ok(Err(UpstreamError::SessionGone)),
+            };
         }
         let ended = self.hear(home, &call, &mut hearing, caller).await;
         sent.is_over = true;

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use mcpg_capabilities::mailbox::Handled;
+use mcpg_capabilities::sessions::SessionId;
 use serde::de::DeserializeOwned;
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
@@ -45,7 +46,7 @@ impl Router {
     /// Does what another replica asks for. It never waits for a call.
     pub(in crate::router) async fn do_for_another(self: &Arc<Self>, kind: &str, body: &Bytes) -> Handled {
         let reply = match kind {
-            CALL => self.serve(body),
+            CALL => self.serve(body).await,
             SAID => self.elsewhere.hear_mail(body),
             ANSWER => read(body).map(|mail| self.elsewhere.answer(mail)),
             CANCEL => read(body).map(|mail: CancelMail| {
@@ -64,11 +65,18 @@ impl Router {
         }
     }
 
-    fn serve(self: &Arc<Self>, body: &Bytes) -> Option<Reply> {
+    async fn serve(self: &Arc<Self>, body: &Bytes) -> Option<Reply> {
         let mail: CallMail = read(body)?;
-        let upstream = Arc::clone(self.member(&mail.upstream)?);
+        let at = self.member(&mail.upstream)?;
+        let upstream = Arc::clone(&self.members[at].1);
         if !upstream.runs(&mail.session) {
             return Some(Reply::Gone);
+        }
+        let client = SessionId::from_name(&self.heads.mac, &mail.client)?;
+        match self.stands(at, &client, &mail.session).await {
+            Ok(true) => {}
+            Ok(false) => return Some(Reply::Gone),
+            Err(_) => return Some(Reply::Busy),
         }
         let asker = Asker {
             mailbox: self.mailbox.clone(),
@@ -97,7 +105,7 @@ impl Router {
 
     fn about_session(self: &Arc<Self>, kind: &str, body: &Bytes) -> Option<Reply> {
         let mail: SessionMail = read(body)?;
-        let upstream = Arc::clone(self.member(&mail.upstream)?);
+        let upstream = Arc::clone(&self.members[self.member(&mail.upstream)?].1);
         if !upstream.runs(&mail.session) {
             return Some(Reply::Gone);
         }
@@ -114,12 +122,10 @@ impl Router {
         Some(Reply::Accepted)
     }
 
-    fn member(&self, name: &str) -> Option<&Arc<Upstream>> {
-        let member = self
-            .members
+    fn member(&self, name: &str) -> Option<usize> {
+        self.members
             .iter()
-            .find(|(federation, _)| federation.name == name);
-        member.map(|(_, upstream)| upstream)
+            .position(|(federation, _)| federation.name == name)
     }
 }
 

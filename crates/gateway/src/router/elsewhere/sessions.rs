@@ -1,12 +1,15 @@
 //! What is about a session and no call, wherever its process runs.
 
 use mcpg_capabilities::owner::Judge;
-use serde_json::value::RawValue;
+use mcpg_capabilities::sessions::SessionId;
+use serde_json::value::{RawValue, to_raw_value};
 use tracing::debug;
 
 use super::words::{CLOSE, NOTIFY, Reply, SessionMail};
 use crate::exchange::{CallError, Caller, Outgoing};
 use crate::router::core::Router;
+use crate::router::sessions::{recorded, session_error};
+use crate::router::start::Client;
 use crate::upstream::{Home, Session, UpstreamError, Via};
 
 impl Router {
@@ -20,18 +23,75 @@ impl Router {
     pub(in crate::router) async fn request_in(
         &self,
         at: usize,
+        client: &Client,
         session: &Session,
         outgoing: &Outgoing,
         caller: &Caller,
     ) -> Result<Result<Box<RawValue>, UpstreamError>, CallError> {
-        match self.away(session) {
+        let own = client.session.as_ref().map(|session| &session.id);
+        if let (Some(_), Some(own)) = (&session.home, own) {
             // Boxed: its future is large, and most sessions are at home everywhere.
-            Some(home) => Box::pin(self.request_elsewhere(at, home, session, outgoing, caller)).await,
-            None => {
-                let upstream = &self.members[at].1;
-                Ok(upstream.request(Via::Session(session), outgoing, caller).await)
-            }
+            return Box::pin(self.request_at_home(at, own, session, outgoing, caller)).await;
         }
+        let upstream = &self.members[at].1;
+        Ok(upstream.request(Via::Session(session), outgoing, caller).await)
+    }
+
+    async fn request_at_home(
+        &self,
+        at: usize,
+        client: &SessionId,
+        session: &Session,
+        outgoing: &Outgoing,
+        caller: &Caller,
+    ) -> Result<Result<Box<RawValue>, UpstreamError>, CallError> {
+        if let Some(home) = self.away(session) {
+            let request = self.request_elsewhere(at, home, client, session, outgoing, caller);
+            return request.await;
+        }
+        if !self.stands(at, client, session).await? {
+            return Ok(Err(UpstreamError::SessionGone));
+        }
+        let upstream = &self.members[at].1;
+        Ok(upstream.request(Via::Session(session), outgoing, caller).await)
+    }
+
+    /// Whether the client's session still goes through `session`, whose process this replica runs.
+    ///
+    /// While this replica holds the lease with which it opened it, nobody can have taken its place. After that somebody
+    /// may have, who called it dead; then the process is ended, so that no client session is in two of them.
+    pub(super) async fn stands(
+        &self,
+        at: usize,
+        client: &SessionId,
+        session: &Session,
+    ) -> Result<bool, CallError> {
+        let own = self.home()?;
+        if session.home.as_ref() == Some(&own) {
+            return Ok(true);
+        }
+        let (federation, upstream) = &self.members[at];
+        let mut stands = false;
+        let changed = self.sessions.change(client, |record| {
+            let standing = recorded(record, &federation.name).ok().flatten();
+            let standing = standing.filter(|standing| standing.id == session.id);
+            stands = standing.is_some();
+            // From now on it is held with the new lease.
+            standing.is_some_and(|standing| {
+                standing.home.as_ref() != Some(&own) && {
+                    let home = Some(own.clone());
+                    let renewed = to_raw_value(&Session { home, ..standing });
+                    renewed
+                        .map(|renewed| record.upstreams.insert(federation.name.clone(), renewed))
+                        .is_ok()
+                }
+            })
+        });
+        changed.await.map_err(session_error)?;
+        if !stands {
+            upstream.close(session).await;
+        }
+        Ok(stands)
     }
 
     /// Sends a notification through a session, wherever its process runs.

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
+use mcpg_capabilities::sessions::SessionId;
 use mcpg_mcp::object::Object;
 use mcpg_mcp::trace_context::MetaTrace;
 use mcpg_mcp::version::ProtocolVersion;
@@ -50,6 +51,8 @@ pub(super) struct CallMail {
     pub(super) call: String,
     /// Who asks.
     pub(super) from: Home,
+    /// The name of the client's session.
+    pub(super) client: String,
     pub(super) upstream: String,
     pub(super) session: Session,
     method: String,
@@ -126,6 +129,7 @@ impl CallMail {
     pub(super) fn new(
         call: &str,
         from: Home,
+        client: &SessionId,
         upstream: &str,
         session: &Session,
         outgoing: &Outgoing,
@@ -135,6 +139,7 @@ impl CallMail {
         Self {
             call: call.to_owned(),
             from,
+            client: client.name().to_owned(),
             upstream: upstream.to_owned(),
             session: session.clone(),
             method: outgoing.method.to_owned(),
