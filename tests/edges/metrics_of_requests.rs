@@ -1,5 +1,7 @@
 //! Requests are counted exactly: after a scripted workload the numbers are those of the script.
 
+use std::net::SocketAddr;
+
 use http::StatusCode;
 use serde_json::{Value, json};
 
@@ -8,6 +10,8 @@ use crate::support::gateway::{Gateway, Settings};
 use crate::support::legacy::{Session, initialize};
 use crate::support::metrics::Scrape;
 use crate::support::modern::Client;
+use crate::support::pipe::Pipe;
+use crate::support::ports::free_address;
 
 /// A gateway whose tools answer at once, late, and never within the time limit.
 async fn gateway() -> Gateway {
@@ -32,12 +36,16 @@ fn series(method: &str, era: &str, outcome: &str) -> String {
 
 /// Compares all requests that were counted with what was sent.
 async fn assert_requests(gateway: &Gateway, expected: &[(&str, &str, &str, u32)]) {
+    assert_requests_at(gateway.operators(), expected).await;
+}
+
+async fn assert_requests_at(operators: SocketAddr, expected: &[(&str, &str, &str, u32)]) {
     let mut expected: Vec<(String, f64)> = expected
         .iter()
         .map(|(method, era, outcome, count)| (series(method, era, outcome), f64::from(*count)))
         .collect();
     expected.sort_by(|one, other| one.0.cmp(&other.0));
-    let scrape = Scrape::of(gateway.operators()).await;
+    let scrape = Scrape::of(operators).await;
     assert_eq!(scrape.nonzero("mcpg_requests_total"), expected);
     let observed = scrape.sum("mcpg_request_duration_seconds_count", "");
     let counted: f64 = expected.iter().map(|(_, count)| count).sum();
@@ -207,4 +215,36 @@ async fn the_requests_of_a_batch_are_counted_singly_and_nothing_else_is() {
             ("{verb=\"POST\",status=\"404\"}".to_owned(), 1.0),
         ]
     );
+}
+
+#[tokio::test]
+async fn the_requests_of_a_pipe_are_counted_like_those_over_http() {
+    let operators = free_address();
+    let settings = Settings::new()
+        .mock_tool("quick", "done")
+        .metrics()
+        .gateway("admin", json!({"bind_address": operators.to_string()}));
+    let mut pipe = Pipe::start(&settings);
+    let early = pipe.request(json!(1), "tools/list", json!({})).await;
+    assert!(early.get("error").is_some(), "{early}");
+    pipe.initialize("2025-11-25", json!({})).await;
+    let quick = json!({"name": "quick", "arguments": {}});
+    for id in 2..5 {
+        pipe.request(json!(id), "tools/call", quick.clone()).await;
+    }
+    pipe.request(json!(5), "tools/call", json!({"name": "unknown"}))
+        .await;
+    pipe.request(json!(6), "made/up", json!({})).await;
+    assert_requests_at(
+        operators,
+        &[
+            ("initialize", "legacy", "ok", 1),
+            ("tools/list", "legacy", "refused", 1),
+            ("tools/call", "legacy", "ok", 3),
+            ("tools/call", "legacy", "error", 1),
+            ("other", "legacy", "error", 1),
+        ],
+    )
+    .await;
+    pipe.close().await;
 }

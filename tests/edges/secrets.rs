@@ -40,6 +40,8 @@ const PLANTED: &[&str] = &[
     "plantedgarbage",
     "plantedoperator",
     "plantedbaggage",
+    "plantedchild",
+    "plantedprogram",
 ];
 
 /// What a test of one format stands on.
@@ -79,6 +81,8 @@ async fn stage(format: &str) -> Stage {
         )
         .federation_with("dead", &dead, headers)
         .tool(json!({"name": "web", "backend": backend}))
+        .tool(json!({"name": "program", "backend": {"kind": "command", "program": "/bin/false",
+            "args": ["--token", "plantedprogram"], "env": {"TOKEN": "plantedchild"}}}))
         .server("access_log", true)
         .server("request_timeout_ms", 3000)
         .server("drain_delay_ms", 0)
@@ -88,7 +92,7 @@ async fn stage(format: &str) -> Stage {
         .block(
             "governance",
             json!({"access": {"allow_anonymous": true,
-            "api_keys": [{"name": "someone", "sha256": digest}]}}),
+            "api_keys": [{"name": "someone", "sha256": digest}]}, "audit": {"enabled": true, "sinks": [{"kind": "stderr"}]}}),
         )
         .block(
             "observability",
@@ -159,6 +163,8 @@ impl Stage {
         session
             .request("tools/list", json!({"cursor": "plantedcursor"}))
             .await;
+        let program = json!({"name": "program", "arguments": {"a": "plantedargument"}});
+        session.request("tools/call", program).await;
         session
             .request(
                 "tools/call",
