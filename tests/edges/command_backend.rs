@@ -13,8 +13,8 @@ use crate::support::modern::Client;
 /// A tool that runs a program.
 pub(super) fn program(name: &str, program: &str, args: &[&str], more: Value) -> Value {
     let mut backend = json!({"kind": "command", "program": program, "args": args});
-    for (key, value) in more.as_object().unwrap() {
-        backend[key] = value.clone();
+    if let (Value::Object(backend), Value::Object(more)) = (&mut backend, more) {
+        backend.extend(more);
     }
     json!({"name": name, "backend": backend})
 }

@@ -13,8 +13,8 @@ use crate::support::modern::Client;
 /// A tool over http that may reach this machine.
 pub(super) fn tool(name: &str, url: &str, more: Value) -> Value {
     let mut backend = json!({"kind": "http", "url": url, "allow_private": true});
-    for (key, value) in more.as_object().unwrap() {
-        backend[key] = value.clone();
+    if let (Value::Object(backend), Value::Object(more)) = (&mut backend, more) {
+        backend.extend(more);
     }
     json!({"name": name, "backend": backend})
 }
