@@ -48,7 +48,7 @@ pub(crate) fn run(run: &Run) -> Result<(), Failure> {
     let audit = AuditLog::default();
     runtime
         .block_on(async { Hangup::listen().map(|hangup| tokio::spawn(hangup.reopen(audit.clone()))) })
-        .map_err(cannot_listen)?;
+        .map_err(|error| cannot_listen(&error))?;
     let outcome = runtime.block_on(serve(config, metrics, &places, &label, &audit));
     // Whatever is still running had its time.
     match audit.get() {
@@ -88,7 +88,7 @@ fn load(run: &Run) -> Result<(AppConfig, Places, String), Failure> {
     Ok((config, places, label))
 }
 
-fn cannot_listen(error: std::io::Error) -> Failure {
+fn cannot_listen(error: &std::io::Error) -> Failure {
     Failure::boot(
         &format!("signals cannot be caught: {error}"),
         "check the process limits",
@@ -116,7 +116,7 @@ async fn serve(
         node: coordinator.node().to_owned(),
         coordinator: coordinator.kind().to_owned(),
     });
-    let mut signals = Signals::listen().map_err(cannot_listen)?;
+    let mut signals = Signals::listen().map_err(|error| cannot_listen(&error))?;
     let pinned = config.mcp.configurations.pinned();
     let drain_delay = config.gateway.server.drain_delay;
     let introduction = Introduction {

@@ -15,7 +15,12 @@ fn every_example_loads_without_a_warning() {
             loaded.push(name);
         }
     }
-    for name in ["quickstart.yaml", "everything.yaml", "backends.yaml", "programs.yaml"] {
+    for name in [
+        "quickstart.yaml",
+        "everything.yaml",
+        "backends.yaml",
+        "programs.yaml",
+    ] {
         assert!(
             loaded.iter().any(|found| found == name),
             "{name} is missing among {loaded:?}"
