@@ -1,7 +1,6 @@
 //! Upstream servers that are programs, behind several replicas: a process lives on one of them, and all of them use it.
 
 use std::collections::HashSet;
-use std::time::Duration;
 
 use futures_util::future::join_all;
 use http::StatusCode;
@@ -172,12 +171,10 @@ async fn i7_the_death_of_the_owner_costs_what_it_executed_and_the_session_gets_a
     children.has_begun("sleep", "lost").await;
     fleet.replicas[0].kill();
     until_true("the child ends with its replica", async || !is_running(first)).await;
-    let began = std::time::Instant::now();
+    // Who takes over waits for the end of the lease, and the gateway's own time limit is the bound of that.
     let second = pid(&session, &each[2]).await;
     assert_ne!(first, second);
     assert_eq!(pid(&session, &each[1]).await, second);
-    // A lease of 3 s, a second of slack, and the looks of who judges.
-    assert!(began.elapsed() < Duration::from_secs(15), "{:?}", began.elapsed());
     let response = lost.response().await;
     assert_eq!(
         response["error"]["data"]["reason"], "outcome_unknown",
@@ -199,12 +196,21 @@ async fn i7_an_owner_that_was_paused_executes_nothing_late() {
     let second = pid(&session, &each[2]).await;
     assert_ne!(first, second);
     fleet.replicas[0].program.resume();
-    // When it answers again it has read its mail.
+    // While it has no lease it refuses; when it answers again it has read its mail.
+    let at = session.at(&each[0]);
     until_true("the owner works again", async || {
-        pid(&session, &each[0]).await == second
+        let params = json!({"name": "whoami", "arguments": {}});
+        let response = at.request("tools/call", params).await;
+        response["result"]["structuredContent"]["pid"] == second
     })
     .await;
     assert_eq!(children.begun("count", "once"), 1);
+    // What it still runs for the session ends with it.
+    assert!(at.delete().await.is_success());
+    until_true("both processes are ended", async || {
+        !is_running(first) && !is_running(second)
+    })
+    .await;
 }
 
 #[tokio::test]

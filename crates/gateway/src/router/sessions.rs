@@ -116,7 +116,9 @@ impl Router {
     /// What ties a session to this replica.
     pub(super) fn home(&self) -> Result<Home, CallError> {
         let owner = self.heads.replica.owner().ok_or_else(|| {
-            CallError::NotStarted("this replica has no lease at the moment and starts nothing".to_owned())
+            CallError::NotStarted(
+                "this replica has no lease at the moment, so it neither starts nor uses processes".to_owned(),
+            )
         })?;
         Ok(Home {
             boot: self.heads.replica.boot().clone(),
