@@ -146,7 +146,9 @@ async fn a_coordinator_that_is_away_is_shown_and_so_is_its_return() {
 #[tokio::test]
 async fn the_calls_of_a_replica_that_died_are_taken_over_once() {
     let upstream = Upstream::legacy().await;
-    let mut fleet = fleet(Settings::in_front_of(&upstream.url())).await;
+    let settings = Settings::in_front_of(&upstream.url());
+    // The leader looks for what dead replicas left once in a quarter of this.
+    let mut fleet = fleet(settings.server("session_idle_timeout_ms", 20_000)).await;
     let session = Session::open(&fleet.each()[0]).await;
     let mut calls = Vec::new();
     for tag in ["one", "two"] {

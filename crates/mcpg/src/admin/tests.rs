@@ -59,7 +59,8 @@ async fn other_paths_and_methods_are_refused() {
     let serving = start(&Readiness::starting(ReadinessMode::Standard)).await;
     let answer = ask(&serving, "GET /").await;
     assert!(
-        answer.starts_with("HTTP/1.1 404 ") && answer.ends_with("there are /ready, /health and /cluster\n"),
+        answer.starts_with("HTTP/1.1 404 ")
+            && answer.ends_with("there are /ready, /health, /cluster and /metrics\n"),
         "{answer}"
     );
     let answer = ask(&serving, "GET /cluster").await;
