@@ -31,7 +31,7 @@ pub(crate) struct RawAdmin {
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub(crate) struct RawServer {
-    /// How clients reach the gateway: `http`, or `stdio` for the one client that started it. Default: http.
+    /// How clients reach the gateway: `http`, or `stdio` for the one client that started it, which needs no key. Default: http.
     pub(crate) transport: Transport,
     /// Where the gateway listens, as host:port; port 0 lets the system choose. Default: 127.0.0.1:8787.
     pub(crate) bind_address: String,
