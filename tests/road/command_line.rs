@@ -68,7 +68,16 @@ async fn assert_config_refused(text: &str, parts: &[&str]) {
 async fn help_names_the_config_option() {
     let ended = run(&["--help"]).await;
     assert!(ended.status.success());
-    assert!(ended.stdout.contains("--config"), "{}", ended.stdout);
+    for said in [
+        "A gateway for the Model Context Protocol",
+        "--config",
+        "--stdio",
+        "cluster",
+        "config",
+        "key",
+    ] {
+        assert!(ended.stdout.contains(said), "{said} is missing: {}", ended.stdout);
+    }
 }
 
 #[tokio::test]

@@ -10,7 +10,7 @@ use crate::failure::Failure;
 
 /// A gateway for the Model Context Protocol: clients reach many MCP servers at one URL.
 #[derive(Debug, Parser)]
-#[command(version, about, max_term_width = 100, args_conflicts_with_subcommands = true)]
+#[command(version, max_term_width = 100, args_conflicts_with_subcommands = true)]
 pub(crate) struct CommandLine {
     /// Without a command the gateway runs.
     #[command(subcommand)]
