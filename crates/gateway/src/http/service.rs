@@ -1,5 +1,6 @@
 //! From an HTTP request to whoever answers it.
 
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -71,12 +72,13 @@ impl Frontend {
     {
         let (verb, begun) = (request.method().clone(), Instant::now());
         let scope = self.router.scopes.begin(request.headers());
-        let work = async {
+        // Pinned here: a future that is handed on by value is copied, and this one is large.
+        let work = pin!(async {
             let mut response = self.route(request).await;
             self.drain.mark(&mut response);
             self.meters.responded(&scope, &verb, response.status(), begun);
             response
-        };
+        });
         scope.clone().cover(work).await
     }
 

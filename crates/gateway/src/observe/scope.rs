@@ -9,6 +9,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use http::HeaderMap;
 use mcpg_mcp::trace_context::{MetaTrace, TraceContext};
+use tokio::task::futures::TaskLocalFuture;
 
 /// How much of the boot id begins the id of a request: enough to tell the replicas of a fleet apart.
 const BOOT: usize = 6;
@@ -113,9 +114,9 @@ impl Scope {
         SCOPE.try_with(Clone::clone).ok()
     }
 
-    /// Works on this request.
-    pub(crate) async fn cover<T>(self, work: impl Future<Output = T>) -> T {
-        SCOPE.scope(self, work).await
+    /// Works on this request. No `async fn`, which would keep the work twice and copy it.
+    pub(crate) fn cover<W: Future>(self, work: W) -> TaskLocalFuture<Self, W> {
+        SCOPE.scope(self, work)
     }
 
     /// A JSON-RPC request was found in it, which is shown on its own.
