@@ -2,6 +2,9 @@
 
 use serde_json::{Value, json};
 
+use super::backend_calls::with_tools;
+use super::http_backend::tool;
+use super::web_server::WebServer;
 use crate::support::gateway::{Gateway, Settings};
 use crate::support::legacy::Session;
 use crate::support::mcp::Exchange;
@@ -121,4 +124,18 @@ async fn what_is_invalid_is_dropped_and_nothing_is_made_up() {
     let (sent, meta) = modern(&gateway, &wrong, &[("traceparent", "nonsense"), ("own", "kept")]).await;
     assert_eq!(sent, nothing);
     assert_eq!((meta.get("traceparent"), &meta["own"]), (None, &json!("kept")));
+}
+
+#[tokio::test]
+async fn a_web_server_that_is_asked_for_a_tool_gets_the_headers_of_the_trace() {
+    let server = WebServer::start().await;
+    let gateway = with_tools(vec![tool("thing", &server.url("/"), json!({}))]).await;
+    for (sent, expected) in [(PARENT, json!(PARENT)), ("00-none-of-it", json!(null))] {
+        let post = Client::new(&gateway.endpoint)
+            .post(&json!(7), "tools/call", json!({"name": "thing", "arguments": {}}))
+            .header("traceparent", sent);
+        let response = Exchange::new(post.send().await).response().await;
+        assert!(response["result"].is_object(), "{response}");
+        assert_eq!(server.last()["headers"]["traceparent"], expected);
+    }
 }

@@ -8,6 +8,7 @@ mod exchange;
 mod gateway;
 mod http;
 mod inspector;
+mod lines;
 mod mint;
 mod observe;
 mod process_group;

@@ -7,7 +7,6 @@
 //! Source: basic/transports (2025-11-25), basic/transports/stdio (2026-07-28).
 
 mod batch;
-mod lines;
 mod output;
 mod pipe;
 mod running;

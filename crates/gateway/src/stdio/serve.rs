@@ -7,14 +7,14 @@ use std::time::Duration;
 use mcpg_mcp::envelope::{self, Incoming};
 use mcpg_mcp::error::ErrorObject;
 use mcpg_mcp::write;
-use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::io::{AsyncRead, AsyncWrite, BufReader};
 use tokio::time::{MissedTickBehavior, interval, timeout};
 use tokio_util::sync::CancellationToken;
 use tracing::warn;
 
-use super::lines::{Line, Lines};
 use super::output::Output;
 use super::pipe::Pipe;
+use crate::lines::{Line, Lines};
 use crate::router::Router;
 
 /// How deeply JSON may be nested, as over HTTP.
@@ -63,7 +63,7 @@ where
 {
     let (said, writing) = Output::to(output);
     let mut pipe = Pipe::new(settings.router, said);
-    let mut lines = Lines::new(input, settings.max_line);
+    let mut lines = Lines::new(BufReader::new(input), settings.max_line);
     let end = read(
         &mut pipe,
         &mut lines,
@@ -90,7 +90,7 @@ where
 
 async fn read<R: AsyncRead + Unpin>(
     pipe: &mut Pipe,
-    lines: &mut Lines<R>,
+    lines: &mut Lines<BufReader<R>>,
     keep_every: Duration,
     stop: &CancellationToken,
     max_line: usize,
@@ -104,16 +104,16 @@ async fn read<R: AsyncRead + Unpin>(
             // Nobody reads what is said: the client is gone.
             () = pipe.output.closed() => return PipeEnd::Closed,
             line = lines.next() => match line {
-                Ok(Line::Whole(line)) => {
+                Ok(Some(Line::Whole(line))) => {
                     let scope = pipe.router.scopes.begin(&http::HeaderMap::new());
                     scope.cover(take(pipe, &line)).await
                 }
-                Ok(Line::TooLong) => {
+                Ok(Some(Line::TooLong { .. })) => {
                     let why = format!("the message is larger than {max_line} bytes (gateway.server.max_request_body_mb)");
                     pipe.output.say(write::error(None, &ErrorObject::invalid_request(why))).await;
                     Ok(())
                 }
-                Ok(Line::End) => return PipeEnd::Closed,
+                Ok(None) => return PipeEnd::Closed,
                 Err(error) => return PipeEnd::Broken(error),
             },
             _ = keeping.tick() => pipe.keep().await,

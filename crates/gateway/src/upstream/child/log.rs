@@ -6,9 +6,9 @@ use tokio::io::AsyncRead;
 use tokio::time::Instant;
 use tracing::{debug, info};
 
-use super::lines::{Line, Lines};
 use super::process::LastWords;
 use super::program::Program;
+use crate::lines::{Line, Lines};
 
 /// The longest line of a child that is shown, in characters.
 pub(super) const SHOWN: usize = 2_000;

@@ -16,7 +16,6 @@
 mod calls;
 mod held;
 mod life;
-mod lines;
 mod log;
 mod process;
 mod program;

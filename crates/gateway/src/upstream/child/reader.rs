@@ -14,10 +14,10 @@ use tokio::io::{AsyncRead, BufReader};
 use tracing::{debug, warn};
 
 use super::calls::Child;
-use super::lines::{Line, Lines};
 use super::log::{Budget, SHOWN};
 use super::routes::End;
 use super::writer::Write;
+use crate::lines::{Line, Lines};
 use crate::upstream::signals::Lists;
 
 const BUFFER: usize = 64 * 1024;

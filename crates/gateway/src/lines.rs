@@ -1,13 +1,13 @@
 //! Lines of limited length.
 
-use tokio::io::{AsyncBufRead, AsyncBufReadExt};
+use tokio::io::{AsyncBufRead, AsyncBufReadExt as _};
 
 /// How much of both ends of a line that is too long is kept: what it was about stands there.
 const KEPT: usize = 1024;
 
 /// One line without its end.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) enum Line {
+pub(crate) enum Line {
     Whole(Vec<u8>),
     /// A line over the limit: its first and its last bytes.
     TooLong {
@@ -16,47 +16,63 @@ pub(super) enum Line {
     },
 }
 
-pub(super) struct Lines<R> {
+/// Reads lines. Nothing is lost when [`next`](Self::next) is dropped before its end.
+pub(crate) struct Lines<R> {
     reader: R,
     limit: usize,
+    /// What was read of the line that has begun.
+    begun: Option<Begun>,
+}
+
+#[derive(Default)]
+struct Begun {
+    line: Vec<u8>,
+    /// Where the line is too long, its last bytes; `line` holds the first ones then.
+    tail: Option<Vec<u8>>,
 }
 
 impl<R: AsyncBufRead + Unpin> Lines<R> {
-    pub(super) fn new(reader: R, limit: usize) -> Self {
-        Self { reader, limit }
+    pub(crate) fn new(reader: R, limit: usize) -> Self {
+        Self {
+            reader,
+            limit,
+            begun: None,
+        }
     }
 
     /// The next line; `None` at the end. A last line without its end is a line too.
-    pub(super) async fn next(&mut self) -> std::io::Result<Option<Line>> {
-        let mut line = Vec::new();
-        let mut tail: Option<Vec<u8>> = None;
-        let mut anything = false;
+    pub(crate) async fn next(&mut self) -> std::io::Result<Option<Line>> {
         loop {
             let available = self.reader.fill_buf().await?;
             if available.is_empty() {
-                return Ok(anything.then(|| finish(line, tail)));
+                return Ok(self.begun.take().map(finish));
             }
-            anything = true;
-            let end = available.iter().position(|byte| *byte == b'\n');
+            let end = memchr::memchr(b'\n', available);
             let piece = &available[..end.unwrap_or(available.len())];
-            match &mut tail {
-                None if line.len() + piece.len() <= self.limit => line.extend_from_slice(piece),
-                None => {
-                    let mut rest = line.split_off(line.len().min(KEPT));
-                    rest.extend_from_slice(piece);
-                    line.extend(rest.iter().take(KEPT - line.len()));
-                    line.shrink_to_fit();
-                    tail = Some(last(rest));
-                }
-                Some(tail) => {
-                    tail.extend_from_slice(piece);
-                    *tail = last(std::mem::take(tail));
-                }
-            }
+            self.begun.get_or_insert_default().add(piece, self.limit);
             let consumed = piece.len() + usize::from(end.is_some());
             self.reader.consume(consumed);
             if end.is_some() {
-                return Ok(Some(finish(line, tail)));
+                return Ok(self.begun.take().map(finish));
+            }
+        }
+    }
+}
+
+impl Begun {
+    fn add(&mut self, piece: &[u8], limit: usize) {
+        match &mut self.tail {
+            None if self.line.len() + piece.len() <= limit => self.line.extend_from_slice(piece),
+            None => {
+                let mut rest = self.line.split_off(self.line.len().min(KEPT));
+                rest.extend_from_slice(piece);
+                self.line.extend(rest.iter().take(KEPT - self.line.len()));
+                self.line.shrink_to_fit();
+                self.tail = Some(last(rest));
+            }
+            Some(tail) => {
+                tail.extend_from_slice(piece);
+                *tail = last(std::mem::take(tail));
             }
         }
     }
@@ -70,7 +86,8 @@ fn last(mut bytes: Vec<u8>) -> Vec<u8> {
     bytes
 }
 
-fn finish(mut line: Vec<u8>, tail: Option<Vec<u8>>) -> Line {
+fn finish(begun: Begun) -> Line {
+    let Begun { mut line, tail } = begun;
     match tail {
         Some(tail) => Line::TooLong { head: line, tail },
         None => {
@@ -121,5 +138,23 @@ mod tests {
         assert!(head.starts_with(b"{\"id\":1,xxx") && head.len() <= KEPT);
         assert!(tail.ends_with(b"\"the end\"}") && tail.len() == KEPT);
         assert_eq!(lines[1], Line::Whole(b"next".to_vec()));
+    }
+
+    #[tokio::test]
+    async fn a_wait_that_is_given_up_loses_nothing() {
+        let (mut written, reader) = tokio::io::duplex(64);
+        let mut lines = Lines::new(tokio::io::BufReader::new(reader), 100);
+        tokio::io::AsyncWriteExt::write_all(&mut written, b"one ")
+            .await
+            .unwrap();
+        let given_up = futures_util::FutureExt::now_or_never(lines.next());
+        assert!(given_up.is_none());
+        tokio::io::AsyncWriteExt::write_all(&mut written, b"line\n")
+            .await
+            .unwrap();
+        assert_eq!(
+            lines.next().await.unwrap(),
+            Some(Line::Whole(b"one line".to_vec()))
+        );
     }
 }
