@@ -2,6 +2,7 @@
 #![doc = include_str!("../README.md")]
 
 pub mod calls;
+pub mod delivery;
 pub mod fleet;
 pub mod incarnation;
 pub mod leader;

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
+use crate::delivery::{Log, Reader};
 use crate::owner::{BootId, OwnerPair};
 use crate::random;
 use crate::store::{Fields, FormatError, Nonces, Record};
@@ -31,14 +32,24 @@ pub(super) enum EndReason {
     OwnerLost,
 }
 
-/// Marks one opening of one call.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+/// Marks one opening of one call, and with it one stream: a client may use an id again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
-pub(super) struct Birth(u64);
+pub struct Birth(u64);
 
 impl Birth {
     pub(super) fn fresh() -> Self {
         Self(u64::from_be_bytes(random::bytes()))
+    }
+
+    /// The birth that an id of an event names.
+    pub(crate) const fn new(number: u64) -> Self {
+        Self(number)
+    }
+
+    /// The number that stands for it.
+    pub(crate) const fn get(self) -> u64 {
+        self.0
     }
 }
 
@@ -88,6 +99,10 @@ pub(super) struct Head {
     pub(super) asked: u64,
     pub(super) pending: BTreeSet<u64>,
     pub(super) answers: BTreeMap<u64, QuestionAnswer>,
+    /// What was said on the stream of the call.
+    pub(super) log: Log,
+    /// Who reads the stream instead of the client's first connection.
+    pub(super) reader: Option<Reader>,
     nonces: Nonces,
     unknown: Fields,
 }
@@ -126,6 +141,8 @@ impl Head {
             asked: 0,
             pending: BTreeSet::new(),
             answers: BTreeMap::new(),
+            log: Log::default(),
+            reader: None,
             nonces: Nonces::default(),
             unknown: Fields::default(),
         }
@@ -170,6 +187,8 @@ impl Record for Head {
             asked: fields.take("asked")?.unwrap_or_default(),
             pending: fields.take("pending")?.unwrap_or_default(),
             answers: fields.take("answers")?.unwrap_or_default(),
+            log: fields.take("log")?.unwrap_or_default(),
+            reader: fields.take("reader")?,
             nonces: fields.take("nonces")?.unwrap_or_default(),
             unknown: fields,
         })
@@ -199,6 +218,12 @@ impl Record for Head {
         if !self.answers.is_empty() {
             fields.put("answers", &self.answers)?;
         }
+        if !self.log.is_empty() {
+            fields.put("log", &self.log)?;
+        }
+        if let Some(reader) = &self.reader {
+            fields.put("reader", reader)?;
+        }
         fields.put("nonces", &self.nonces)?;
         fields.extend(&self.unknown);
         fields.into_bytes()
@@ -224,7 +249,7 @@ mod tests {
     fn a_head_is_read_back_as_it_was_written_with_what_this_release_does_not_know() {
         let stored = br#"{"format":2,"state":"open","owner":{"lease":"replica/a","token":7},"boot":"b1","birth":5,
             "asked":3,"pending":[3],"answers":{"1":{"result":{"a":1.50}},"2":{"error":{"code":-1}}},"nonces":[1],
-            "log":{"base":0}}"#;
+            "log":{"base":4,"events":[{"b":1.50}]},"reader":{"boot":"b2","nonce":9},"later":{"base":0}}"#;
         let head = Head::decode(stored).unwrap();
         assert_eq!(head.owner.as_ref().unwrap().token, 7);
         let again = String::from_utf8(head.encode(Format::NATIVE).unwrap()).unwrap();
@@ -232,7 +257,9 @@ mod tests {
             r#""pending":[3]"#,
             r#""1":{"result":{"a":1.50}}"#,
             r#""2":{"error":{"code":-1}}"#,
-            r#""log":{"base":0}"#,
+            r#""log":{"base":4,"events":[{"b":1.50}]}"#,
+            r#""reader":{"boot":"b2","nonce":9}"#,
+            r#""later":{"base":0}"#,
         ] {
             assert!(again.contains(kept), "{kept} in {again}");
         }

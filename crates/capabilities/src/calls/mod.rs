@@ -27,6 +27,11 @@
 //! * **Asking** ([`OpenCall::ask`]). Questions are numbered in the head. An answer is taken by any replica, only for a
 //!   number that is pending in a living head, and the first one stays. Only the owner passes answers on; whoever
 //!   finds the owner dead ends the call.
+//! * **Streaming** ([`OpenCall::append`]). What is said on the stream of the call stands in the log of the head before it
+//!   is sent. Only the owner appends, so the place in the log tells whether an attempt of unknown outcome was applied.
+//! * **Going on elsewhere** ([`Calls::take_up`], [`Calls::follow`]). A client that comes back at any replica makes that
+//!   connection the **reader** of the stream, by compare-and-set; the connection before it finds that out and closes.
+//!   The owner tells the reader's replica of each event by mail. Who reads the stream of a dead owner ends the call.
 //! * **Ending** ([`OpenCall::end`]). The head becomes `ended` and stays until its TTL is over. Were it deleted, a copy
 //!   of the opening write that the network delivers late would bring it back to life and block the id.
 //!
@@ -46,6 +51,7 @@
 //! uses an ended id again, and has no head yet, has no effect. The protocol forbids to use an id twice in one session.
 
 mod error;
+mod follow;
 mod handle;
 mod head;
 mod index;
@@ -57,11 +63,12 @@ mod remote;
 mod sweep;
 
 pub use error::CallsError;
+pub use follow::{Follow, Over};
 pub use handle::{Calls, CallsConfig};
-pub use head::QuestionAnswer;
+pub use head::{Birth, QuestionAnswer};
 pub use key::{CallKey, InvalidCall, LARGEST_ID_BYTES};
 pub use mcpg_cluster::{Moment, Version};
-pub use open_call::{Ended, Look, OpenCall, Refused};
+pub use open_call::{Appended, Ended, Entry, Look, OpenCall, Refused};
 pub use opening::{Opened, Opening, Released};
 pub use question::QuestionId;
 pub use remote::{Answered, Cancelled};

@@ -5,13 +5,15 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use mcpg_cluster::{ErrorKind, Expect, Moment, Version};
 use mcpg_metrics::table::REFUSED_FENCES;
+use serde_json::value::RawValue;
 use tracing::debug;
 
 use super::error::CallsError;
 use super::handle::{ATTEMPTS, Calls, give_way};
-use super::head::{EndReason, Head, QuestionAnswer, State};
+use super::head::{Birth, EndReason, Head, QuestionAnswer, State};
 use super::index::IndexEntry;
 use super::key::CallKey;
+use crate::delivery::Reader;
 use crate::owner::OwnerPair;
 use crate::store::{Stored, WriteError};
 use crate::weakness::{self, Weakness};
@@ -54,6 +56,26 @@ pub enum Look {
     Stale,
     /// The call is no longer the owner's.
     Refused(Refused),
+}
+
+/// Something that is said on the stream of a call.
+#[derive(Clone, Debug)]
+pub struct Entry {
+    /// The whole JSON-RPC message.
+    pub message: Box<RawValue>,
+    /// The number of the question that it asks, as [`OpenCall::next_question`] gave it.
+    pub question: Option<u64>,
+}
+
+/// What was appended stands in the log: it may be sent.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Appended {
+    /// The number of the last event.
+    pub last: u64,
+    /// Who reads the stream instead of the client's first connection, and must be woken.
+    pub reader: Option<Reader>,
+    /// The version of the head.
+    pub version: Version,
 }
 
 /// Whose end of the call counts.
@@ -110,6 +132,63 @@ impl OpenCall {
             Some(refused) => Err(refused),
             None => Ok(self.stored.record.asked),
         }))
+    }
+
+    /// Which call of its id this is: it names the stream.
+    pub fn birth(&self) -> Birth {
+        self.entry.birth
+    }
+
+    /// The number that the next question of this call gets.
+    pub fn next_question(&self) -> u64 {
+        self.stored.record.asked + 1
+    }
+
+    /// Who reads the stream instead of the client's first connection, as far as this replica has seen.
+    pub fn reader(&self) -> Option<&Reader> {
+        self.stored.record.reader.as_ref()
+    }
+
+    /// Appends to the log, behind the event with the number `after`; with `ends` the call is over with it. What was
+    /// appended may be sent, and nothing before.
+    ///
+    /// After an error it is called again with the same entries: an attempt whose outcome was unknown is recognised by
+    /// its place in the log, which nobody else writes.
+    ///
+    /// # Errors
+    /// Why the head could not be written. An error that says nothing about the outcome leaves it to the next attempt.
+    pub async fn append(
+        &mut self,
+        after: u64,
+        entries: &[Entry],
+        ends: bool,
+    ) -> Result<Result<Appended, Refused>, CallsError> {
+        let appended = after + entries.len() as u64;
+        let stands = |head: &Head| head.log.last() >= appended && (!ends || head.state == State::Ended);
+        let written = self
+            .write_unless(stands, |head| {
+                for entry in entries {
+                    head.log.push(&entry.message);
+                    if let Some(number) = entry.question {
+                        head.asked = number;
+                        head.pending.insert(number);
+                    }
+                }
+                if ends {
+                    head.end(EndReason::Finished);
+                }
+            })
+            .await?;
+        // The version that was written may have been cancelled by the time it was read back.
+        let refused = written.err().or_else(|| self.refusal());
+        Ok(match refused {
+            Some(refused) if !(ends && self.is_finished()) => Err(refused),
+            _ => Ok(Appended {
+                last: appended,
+                reader: self.stored.record.reader.clone(),
+                version: self.stored.version,
+            }),
+        })
     }
 
     /// Reads the head, after a wake-up that told of a write with version `at_least`, or without one.
@@ -237,9 +316,21 @@ impl OpenCall {
     }
 
     /// Changes the head by compare-and-set as long as it is the owner's.
-    async fn write(&mut self, mut change: impl FnMut(&mut Head)) -> Result<Result<(), Refused>, CallsError> {
+    async fn write(&mut self, change: impl FnMut(&mut Head)) -> Result<Result<(), Refused>, CallsError> {
+        self.write_unless(|_| false, change).await
+    }
+
+    /// The same, unless the head shows that it was done.
+    async fn write_unless(
+        &mut self,
+        is_done: impl Fn(&Head) -> bool,
+        mut change: impl FnMut(&mut Head),
+    ) -> Result<Result<(), Refused>, CallsError> {
         let key = self.entry.call.head();
         for attempt in 0..ATTEMPTS {
+            if self.stored.record.is_of(self.entry.birth) && is_done(&self.stored.record) {
+                return Ok(Ok(()));
+            }
             if let Some(refused) = self.refusal() {
                 return Ok(Err(refused));
             }

@@ -7,6 +7,7 @@ mod orders;
 mod settled;
 mod stale;
 mod steps;
+mod streams;
 mod sweeps;
 
 use std::sync::Arc;

@@ -1,0 +1,17 @@
+//! Streams of legacy sessions: what is said on them is logged before it is sent, so that a client that lost its
+//! connection goes on at any replica.
+//!
+//! There are two sorts of streams. The stream of a **call** is logged in the call's head (`calls`), and its owner is the
+//! only one who appends to it. The **GET streams** of a session carry what belongs to no call; they share one record with
+//! the session's queue, to which any replica appends.
+//!
+//! An event exists only when its record says so. Its id names its session's stream, its number in it, and carries a code
+//! that only the deployment can make: any replica knows from the id alone which stream a client wants to go on with.
+
+mod event_id;
+mod log;
+mod reader;
+
+pub use event_id::{EventId, StreamName};
+pub use log::{Log, Logged};
+pub use reader::Reader;
