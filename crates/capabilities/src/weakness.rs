@@ -38,6 +38,19 @@ pub(crate) enum Weakness {
     /// Who takes over a call passes its answer on. No code of this crate ever does: the test plays the successor.
     #[cfg(test)]
     SuccessorForwards,
+    /// The record of a stream is written before the bodies that it names.
+    BodiesAfterHeads,
+    /// A reader goes on behind a body that is gone.
+    SkipsMissingBodies,
+    /// What was appended with unknown outcome is appended again without looking.
+    AppendsBlindly,
+    /// The owner of a call writes its head again where that is gone.
+    RecreatesHeads,
+    /// Who reads a stream does not mind another reader.
+    NeverDisplaced,
+    /// An event is sent before it is logged. No code of this crate ever does: the test plays the owner.
+    #[cfg(test)]
+    SendsUnlogged,
     /// A request mail is executed without being taken.
     ExecutesUntaken,
 }

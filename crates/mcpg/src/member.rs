@@ -230,10 +230,11 @@ fn unusable(kind: &str, error: &mcpg_cluster::Error) -> Failure {
 
 fn calls(fleet: &Fleet, record_ttl: Duration) -> Calls {
     let config = CallsConfig {
-        boot: fleet.replica().boot().clone(),
-        record_ttl,
         patience: OPERATION_TIMEOUT,
         stale_reads: fleet.support().stale_reads,
+        max_value_bytes: fleet.support().max_value_bytes,
+        max_ttl: fleet.support().max_ttl,
+        ..CallsConfig::new(fleet.replica().boot().clone(), record_ttl)
     };
     Calls::new(
         Arc::clone(&fleet.primitives().key_value),

@@ -7,9 +7,10 @@ use super::error::CallsError;
 use super::handle::{ATTEMPTS, Calls, give_way};
 use super::head::{Birth, EndReason, Head, State};
 use super::key::CallKey;
-use crate::delivery::{Logged, Reader};
+use crate::delivery::{Loaded, Logged, Reader};
 use crate::owner::{BootId, OwnerPair};
 use crate::store::{Stored, WriteError};
+use crate::weakness::{self, Weakness};
 
 /// What a look at the stream of a call shows.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -38,6 +39,8 @@ pub enum Follow {
     Displaced,
     /// The log no longer reaches back to the event that the reader has.
     Trimmed,
+    /// Something that was logged is lost: the stream ends with an error, since nothing may be skipped.
+    Broken,
     /// No such stream stands: it expired, or its id was used again.
     Gone,
     /// The read was older than what it was to show: look again.
@@ -73,12 +76,11 @@ impl Calls {
         for attempt in 0..ATTEMPTS {
             let stands = match stored {
                 Some(stored) if stored.record.is_of(birth) => stored,
-                // Somebody minted the id, so the head has stood once; a stale read may be from before that.
-                None if !self.config.stale_reads.is_zero() => return Ok(Follow::Stale),
-                _ => return Ok(Follow::Gone),
+                None => return self.absent(call).await,
+                Some(_) => return Ok(Follow::Gone),
             };
             if stands.record.state != State::Open || stands.record.reader.as_ref() == Some(reader) {
-                return Ok(shown(&stands, after));
+                return self.shown(call, &stands, after).await;
             }
             let mut head = stands.record;
             head.reader = Some(reader.clone());
@@ -88,7 +90,7 @@ impl Calls {
                 .write(&key, head, Expect::Version(stands.version), ttl)
                 .await
             {
-                Ok(written) => return Ok(seen_by(&written, birth, after, reader)),
+                Ok(written) => return self.seen_by(call, &written, birth, after, reader).await,
                 Err(WriteError::Conflict(other)) => stored = other,
                 Err(error) => return Err(error.into()),
             }
@@ -110,12 +112,11 @@ impl Calls {
         at_least: Option<Version>,
     ) -> Result<Follow, CallsError> {
         let stored = self.writer.read::<Head>(&call.head()).await?;
-        Ok(match stored {
-            Some(stored) if Some(stored.version) < at_least => Follow::Stale,
-            Some(stored) => seen_by(&stored, birth, after, reader),
-            None if !self.config.stale_reads.is_zero() => Follow::Stale,
-            None => Follow::Gone,
-        })
+        match stored {
+            Some(stored) if Some(stored.version) < at_least => Ok(Follow::Stale),
+            Some(stored) => self.seen_by(call, &stored, birth, after, reader).await,
+            None => self.absent(call).await,
+        }
     }
 
     /// Ends the call if its owner is dead; whether it is over now.
@@ -153,40 +154,73 @@ impl Calls {
         }
         Err(CallsError::contended())
     }
-}
 
-fn seen_by(stored: &Stored<Head>, birth: Birth, after: u64, reader: &Reader) -> Follow {
-    let head = &stored.record;
-    if !head.is_of(birth) {
-        return Follow::Gone;
-    }
-    if head.reader.as_ref().is_some_and(|other| other != reader) {
-        return Follow::Displaced;
-    }
-    shown(stored, after)
-}
-
-fn shown(stored: &Stored<Head>, after: u64) -> Follow {
-    let head = &stored.record;
-    let Some(events) = head.log.after(after) else {
-        return Follow::Trimmed;
-    };
-    let over = match (head.state, head.reason) {
-        (State::Open, _) => {
-            return Follow::Runs {
-                events,
-                owner: head.owner.clone(),
-                boot: head.boot.clone(),
-                version: stored.version,
-            };
+    async fn seen_by(
+        &self,
+        call: &CallKey,
+        stored: &Stored<Head>,
+        birth: Birth,
+        after: u64,
+        reader: &Reader,
+    ) -> Result<Follow, CallsError> {
+        let head = &stored.record;
+        if !head.is_of(birth) {
+            return Ok(Follow::Gone);
         }
-        (State::Cancelled, _) => Over::Cancelled,
-        (State::Ended, Some(EndReason::OwnerLost)) => Over::OwnerLost,
-        (State::Ended, _) => Over::Finished,
-    };
-    Follow::Over {
-        events,
-        over,
-        last: head.log.last(),
+        let is_another = head.reader.as_ref().is_some_and(|other| other != reader);
+        if is_another && !weakness::has(Weakness::NeverDisplaced) {
+            return Ok(Follow::Displaced);
+        }
+        self.shown(call, stored, after).await
+    }
+
+    async fn shown(&self, call: &CallKey, stored: &Stored<Head>, after: u64) -> Result<Follow, CallsError> {
+        let head = &stored.record;
+        let Some(pieces) = head.log.after(after) else {
+            return Ok(Follow::Trimmed);
+        };
+        let loaded = self.bodies.load(call.session(), pieces).await;
+        let events = match loaded.map_err(CallsError::harmless)? {
+            Loaded::Events(events) => events,
+            Loaded::Missing => return Ok(Follow::Broken),
+            Loaded::Stale => return Ok(Follow::Stale),
+        };
+        let over = match (head.state, head.reason) {
+            (State::Open, _) => {
+                return Ok(Follow::Runs {
+                    events,
+                    owner: head.owner.clone(),
+                    boot: head.boot.clone(),
+                    version: stored.version,
+                });
+            }
+            (State::Cancelled, _) => Over::Cancelled,
+            (State::Ended, Some(EndReason::OwnerLost)) => Over::OwnerLost,
+            (State::Ended, _) => Over::Finished,
+        };
+        Ok(Follow::Over {
+            events,
+            over,
+            last: head.log.last(),
+        })
+    }
+
+    /// What it means that no head was found. Somebody minted the id of the stream, so its head has stood once, and a
+    /// read that may be old may be from before that: there, a write that fails where a head is tells.
+    async fn absent(&self, call: &CallKey) -> Result<Follow, CallsError> {
+        let stale_reads = self.config.stale_reads;
+        if stale_reads.is_zero() {
+            return Ok(Follow::Gone);
+        }
+        let ttl = Some(stale_reads * 2);
+        match self
+            .writer
+            .write(&call.head(), Head::gone(), Expect::Absent, ttl)
+            .await
+        {
+            Ok(_) => Ok(Follow::Gone),
+            Err(WriteError::Conflict(_)) => Ok(Follow::Stale),
+            Err(error) => Err(error.into()),
+        }
     }
 }

@@ -8,6 +8,7 @@ use mcpg_cluster::{Clock, KeyValue, Moment};
 
 use super::key::CallKey;
 use super::opening::Opening;
+use crate::delivery::{Bodies, LogLimits, Place};
 use crate::owner::{BootId, Judge, OwnerPair};
 use crate::store::{Formats, Writer};
 
@@ -32,6 +33,39 @@ pub struct CallsConfig {
     pub patience: Duration,
     /// How old a read may be, as the coordinator's Support declares.
     pub stale_reads: Duration,
+    /// The largest value that the coordinator takes, as its Support declares.
+    pub max_value_bytes: usize,
+    /// The longest TTL that the coordinator takes, as its Support declares.
+    pub max_ttl: Option<Duration>,
+    /// How much of a stream is kept.
+    pub limits: LogLimits,
+}
+
+impl CallsConfig {
+    /// The usual times and limits, on a coordinator whose reads are never old.
+    pub fn new(boot: BootId, record_ttl: Duration) -> Self {
+        Self {
+            boot,
+            record_ttl,
+            patience: Duration::from_secs(5),
+            stale_reads: Duration::ZERO,
+            max_value_bytes: 512 * 1024,
+            max_ttl: None,
+            limits: LogLimits::default(),
+        }
+    }
+
+    /// How long the bodies live that a head names.
+    ///
+    /// At each write of the owner they are no older than the limit. Another replica may write the head as long as that
+    /// write's record lives, and the record then lives for as long again: so a body outlives every head that names it.
+    fn body_ttl(&self) -> Duration {
+        let ttl = self
+            .record_ttl
+            .saturating_mul(2)
+            .saturating_add(self.limits.max_age);
+        self.max_ttl.map_or(ttl, |longest| ttl.min(longest))
+    }
 }
 
 /// The calls of legacy sessions, as far as other replicas need to know of them.
@@ -39,6 +73,7 @@ pub struct CallsConfig {
 pub struct Calls {
     pub(super) key_value: Arc<dyn KeyValue>,
     pub(super) writer: Writer,
+    pub(super) bodies: Bodies,
     pub(super) judge: Arc<dyn Judge>,
     pub(super) clock: Arc<dyn Clock>,
     pub(super) config: Arc<CallsConfig>,
@@ -61,8 +96,11 @@ impl Calls {
         clock: Arc<dyn Clock>,
         config: CallsConfig,
     ) -> Self {
+        let writer = Writer::new(Arc::clone(&key_value), config.patience);
+        let (largest, stale_reads) = (config.max_value_bytes, config.stale_reads);
         Self {
-            writer: Writer::new(Arc::clone(&key_value), config.patience),
+            bodies: Bodies::new(writer.clone(), Arc::clone(&key_value), largest, stale_reads),
+            writer,
             key_value,
             judge,
             clock,
@@ -80,6 +118,15 @@ impl Calls {
     /// The present moment on the clock that calls are measured on.
     pub fn now(&self) -> Moment {
         self.clock.now()
+    }
+
+    /// For whom the bodies of a call are written.
+    pub(super) fn place<'a>(&self, call: &'a CallKey, owner: &OwnerPair) -> Place<'a> {
+        Place {
+            session: call.session(),
+            token: owner.token,
+            ttl: self.config.body_ttl(),
+        }
     }
 
     /// How long a head lives after its last write.

@@ -131,6 +131,11 @@ impl Head {
         }
     }
 
+    /// The marker that shows that no head stood there. A call that opens replaces it.
+    pub(super) fn gone() -> Self {
+        Self::empty(State::Ended)
+    }
+
     fn empty(state: State) -> Self {
         Self {
             state,

@@ -50,6 +50,7 @@
 //! An id that is used again while the marker of an earlier cancel lives is cancelled by it, and a cancel of a call that
 //! uses an ended id again, and has no head yet, has no effect. The protocol forbids to use an id twice in one session.
 
+mod appending;
 mod error;
 mod follow;
 mod handle;
@@ -62,13 +63,14 @@ mod question;
 mod remote;
 mod sweep;
 
+pub use appending::{Appended, Entry};
 pub use error::CallsError;
 pub use follow::{Follow, Over};
 pub use handle::{Calls, CallsConfig};
 pub use head::{Birth, QuestionAnswer};
 pub use key::{CallKey, InvalidCall, LARGEST_ID_BYTES};
 pub use mcpg_cluster::{Moment, Version};
-pub use open_call::{Appended, Ended, Entry, Look, OpenCall, Refused};
+pub use open_call::{Ended, Look, OpenCall, Refused};
 pub use opening::{Opened, Opening, Released};
 pub use question::QuestionId;
 pub use remote::{Answered, Cancelled};

@@ -5,9 +5,9 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use mcpg_cluster::{ErrorKind, Expect, Moment, Version};
 use mcpg_metrics::table::REFUSED_FENCES;
-use serde_json::value::RawValue;
 use tracing::debug;
 
+use super::appending::Tail;
 use super::error::CallsError;
 use super::handle::{ATTEMPTS, Calls, give_way};
 use super::head::{Birth, EndReason, Head, QuestionAnswer, State};
@@ -24,10 +24,12 @@ use crate::weakness::{self, Weakness};
 /// written that was not read.
 #[derive(Debug)]
 pub struct OpenCall {
-    calls: Calls,
-    entry: IndexEntry,
+    pub(super) calls: Calls,
+    pub(super) entry: IndexEntry,
     indexed: Option<Version>,
-    stored: Stored<Head>,
+    pub(super) stored: Stored<Head>,
+    /// What is to stand in the head next, and how old that is which stands there.
+    pub(super) tail: Tail,
     /// When this replica knew that the head stood.
     opened: Moment,
     /// The numbers whose answers were handed out; they leave the head with the next write.
@@ -45,6 +47,9 @@ pub enum Refused {
     Claimed,
     /// The head is gone, so nobody knows what happened to it: end it with "outcome unknown".
     Gone,
+    /// The streams of its principal hold as much as they may. The call is still the owner's, who ends its stream with
+    /// an error that says so: a last event of a few kilobytes is always taken.
+    OverBudget,
 }
 
 /// What the owner sees in its head.
@@ -58,24 +63,12 @@ pub enum Look {
     Refused(Refused),
 }
 
-/// Something that is said on the stream of a call.
-#[derive(Clone, Debug)]
-pub struct Entry {
-    /// The whole JSON-RPC message.
-    pub message: Box<RawValue>,
-    /// The number of the question that it asks, as [`OpenCall::next_question`] gave it.
-    pub question: Option<u64>,
-}
-
-/// What was appended stands in the log: it may be sent.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Appended {
-    /// The number of the last event.
-    pub last: u64,
-    /// Who reads the stream instead of the client's first connection, and must be woken.
-    pub reader: Option<Reader>,
-    /// The version of the head.
-    pub version: Version,
+/// How one attempt to write the head went.
+pub(super) enum Put {
+    Written,
+    /// Another writer was first; what it wrote is known now.
+    Lost,
+    Gone,
 }
 
 /// Whose end of the call counts.
@@ -100,6 +93,7 @@ impl OpenCall {
             entry,
             indexed,
             stored,
+            tail: Tail::default(),
             taken: BTreeSet::new(),
             counted_claim: AtomicBool::new(false),
         }
@@ -147,48 +141,6 @@ impl OpenCall {
     /// Who reads the stream instead of the client's first connection, as far as this replica has seen.
     pub fn reader(&self) -> Option<&Reader> {
         self.stored.record.reader.as_ref()
-    }
-
-    /// Appends to the log, behind the event with the number `after`; with `ends` the call is over with it. What was
-    /// appended may be sent, and nothing before.
-    ///
-    /// After an error it is called again with the same entries: an attempt whose outcome was unknown is recognised by
-    /// its place in the log, which nobody else writes.
-    ///
-    /// # Errors
-    /// Why the head could not be written. An error that says nothing about the outcome leaves it to the next attempt.
-    pub async fn append(
-        &mut self,
-        after: u64,
-        entries: &[Entry],
-        ends: bool,
-    ) -> Result<Result<Appended, Refused>, CallsError> {
-        let appended = after + entries.len() as u64;
-        let stands = |head: &Head| head.log.last() >= appended && (!ends || head.state == State::Ended);
-        let written = self
-            .write_unless(stands, |head| {
-                for entry in entries {
-                    head.log.push(&entry.message);
-                    if let Some(number) = entry.question {
-                        head.asked = number;
-                        head.pending.insert(number);
-                    }
-                }
-                if ends {
-                    head.end(EndReason::Finished);
-                }
-            })
-            .await?;
-        // The version that was written may have been cancelled by the time it was read back.
-        let refused = written.err().or_else(|| self.refusal());
-        Ok(match refused {
-            Some(refused) if !(ends && self.is_finished()) => Err(refused),
-            _ => Ok(Appended {
-                last: appended,
-                reader: self.stored.record.reader.clone(),
-                version: self.stored.version,
-            }),
-        })
     }
 
     /// Reads the head, after a wake-up that told of a write with version `at_least`, or without one.
@@ -246,8 +198,14 @@ impl OpenCall {
     pub async fn keep_alive(&mut self, owner: &OwnerPair) -> Result<Look, CallsError> {
         // First the index: it must never be gone before what it points to.
         self.touch_index().await?;
-        if self.stored.record.owner.as_ref() != Some(owner) {
-            let written = self.write(|head| head.owner = Some(owner.clone())).await?;
+        let aged = self.aged();
+        let is_current = aged <= self.stored.record.log.base();
+        if self.stored.record.owner.as_ref() != Some(owner) || !is_current {
+            let renew = |head: &mut Head| {
+                head.owner = Some(owner.clone());
+                head.log.trim_to(aged);
+            };
+            let written = self.write(renew).await?;
             return Ok(match written {
                 Ok(()) => self.seen(),
                 Err(refused) => Look::Refused(refused),
@@ -316,46 +274,53 @@ impl OpenCall {
     }
 
     /// Changes the head by compare-and-set as long as it is the owner's.
-    async fn write(&mut self, change: impl FnMut(&mut Head)) -> Result<Result<(), Refused>, CallsError> {
-        self.write_unless(|_| false, change).await
-    }
-
-    /// The same, unless the head shows that it was done.
-    async fn write_unless(
-        &mut self,
-        is_done: impl Fn(&Head) -> bool,
-        mut change: impl FnMut(&mut Head),
-    ) -> Result<Result<(), Refused>, CallsError> {
-        let key = self.entry.call.head();
+    async fn write(&mut self, mut change: impl FnMut(&mut Head)) -> Result<Result<(), Refused>, CallsError> {
         for attempt in 0..ATTEMPTS {
-            if self.stored.record.is_of(self.entry.birth) && is_done(&self.stored.record) {
-                return Ok(Ok(()));
-            }
             if let Some(refused) = self.refusal() {
                 return Ok(Err(refused));
             }
-            let mut next = self.stored.record.clone();
-            next.answers.retain(|number, _| !self.taken.contains(number));
+            let mut next = self.next();
             change(&mut next);
-            let expect = Expect::Version(self.stored.version);
-            let written = self
-                .calls
-                .writer
-                .write(&key, next, expect, Some(self.entry.ttl))
-                .await;
-            match written {
-                Ok(stored) => {
-                    self.stored = stored;
-                    return Ok(Ok(()));
-                }
-                Err(WriteError::Conflict(Some(stored))) => self.stored = stored,
-                Err(WriteError::Conflict(None)) if self.may_be_stale() => return Err(CallsError::stale()),
-                Err(WriteError::Conflict(None)) => return Ok(Err(Refused::Gone)),
-                Err(error) => return Err(error.into()),
+            match self.put(next).await? {
+                Put::Written => return Ok(Ok(())),
+                Put::Gone => return Ok(Err(Refused::Gone)),
+                Put::Lost => give_way(attempt).await,
             }
-            give_way(attempt).await;
         }
         Err(CallsError::contended())
+    }
+
+    /// The head as it stands, without what was handed out.
+    pub(super) fn next(&self) -> Head {
+        let mut next = self.stored.record.clone();
+        next.answers.retain(|number, _| !self.taken.contains(number));
+        next
+    }
+
+    /// Writes the head once, where it is still the one that was read.
+    pub(super) async fn put(&mut self, next: Head) -> Result<Put, CallsError> {
+        let (key, ttl) = (self.entry.call.head(), Some(self.entry.ttl));
+        let expect = Expect::Version(self.stored.version);
+        let again = weakness::has(Weakness::RecreatesHeads).then(|| next.clone());
+        match self.calls.writer.write(&key, next, expect, ttl).await {
+            Ok(stored) => {
+                self.stored = stored;
+                Ok(Put::Written)
+            }
+            Err(WriteError::Conflict(Some(stored))) => {
+                self.stored = stored;
+                Ok(Put::Lost)
+            }
+            Err(WriteError::Conflict(None)) if self.may_be_stale() => Err(CallsError::stale()),
+            Err(WriteError::Conflict(None)) => {
+                if let Some(again) = again {
+                    self.stored = self.calls.writer.write(&key, again, Expect::Absent, ttl).await?;
+                    return Ok(Put::Written);
+                }
+                Ok(Put::Gone)
+            }
+            Err(error) => Err(error.into()),
+        }
     }
 
     /// Whether a read that finds no head may simply be older than the head.
@@ -365,7 +330,7 @@ impl OpenCall {
         !stale_reads.is_zero() && age <= stale_reads
     }
 
-    fn refusal(&self) -> Option<Refused> {
+    pub(super) fn refusal(&self) -> Option<Refused> {
         let head = &self.stored.record;
         let refused = match head.state {
             _ if head.state != State::Cancelled && !head.is_of(self.entry.birth) => Refused::Claimed,
@@ -385,7 +350,7 @@ impl OpenCall {
         }
     }
 
-    fn is_finished(&self) -> bool {
+    pub(super) fn is_finished(&self) -> bool {
         let head = &self.stored.record;
         head.state == State::Ended && head.is_of(self.entry.birth) && head.reason == Some(EndReason::Finished)
     }

@@ -133,10 +133,8 @@ impl Node {
             Arc::clone(fleet.replica()) as _,
             Arc::clone(fleet.clock()),
             CallsConfig {
-                boot: boot.clone(),
-                record_ttl: sessions.record_ttl(),
-                patience: Duration::from_secs(5),
                 stale_reads: fleet.support().stale_reads,
+                ..CallsConfig::new(boot.clone(), sessions.record_ttl())
             },
         );
         let mailbox = Mailbox::new(

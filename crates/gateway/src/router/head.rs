@@ -279,7 +279,7 @@ fn verdict(ended: Ended) -> Verdict {
     match ended {
         Ended::Mine => Verdict::Outcome,
         // Nobody can have answered in the place of this replica: there is no head that says so.
-        Ended::Refused(Refused::Gone) => Verdict::Outcome,
+        Ended::Refused(Refused::Gone | Refused::OverBudget) => Verdict::Outcome,
         Ended::Refused(Refused::Cancelled) => Verdict::Nothing,
         Ended::Refused(Refused::Claimed) => Verdict::Unknown,
     }

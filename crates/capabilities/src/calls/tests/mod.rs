@@ -19,6 +19,7 @@ use serde_json::value::RawValue;
 
 use super::head::Head;
 use super::*;
+use crate::delivery::LogLimits;
 use crate::mac::MacKey;
 use crate::owner::{BootId, OwnerPair};
 use crate::sessions::SessionId;
@@ -35,6 +36,7 @@ struct Fleet {
     clock: Arc<TokioClock>,
     session: SessionId,
     stale_reads: Duration,
+    limits: LogLimits,
 }
 
 /// One replica.
@@ -53,6 +55,7 @@ impl Fleet {
             clock: Arc::new(TokioClock::new()),
             session: SessionId::mint(&MacKey::new([7; 16]), &tester()),
             stale_reads: Duration::ZERO,
+            limits: LogLimits::default(),
         }
     }
 
@@ -71,10 +74,10 @@ impl Fleet {
     fn replica_with(&self, name: &str, key_value: Arc<dyn KeyValue>, patience: Duration) -> Replica {
         let boot = BootId::new(name);
         let config = CallsConfig {
-            boot: boot.clone(),
-            record_ttl: TTL,
             patience,
             stale_reads: self.stale_reads,
+            limits: self.limits,
+            ..CallsConfig::new(boot.clone(), TTL)
         };
         let clock: Arc<dyn Clock> = self.clock.clone();
         Replica {

@@ -55,7 +55,9 @@ impl From<Refused> for Ended {
     fn from(refused: Refused) -> Self {
         match refused {
             Refused::Cancelled => Self::Cancelled,
-            Refused::Claimed | Refused::Gone => Self::Outcome(Err(outcome_unknown().into())),
+            Refused::Claimed | Refused::Gone | Refused::OverBudget => {
+                Self::Outcome(Err(outcome_unknown().into()))
+            }
         }
     }
 }

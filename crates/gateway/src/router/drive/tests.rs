@@ -74,12 +74,7 @@ async fn replica() -> TestReplica {
         key_value,
         Arc::clone(fleet.replica()) as _,
         Arc::clone(fleet.clock()),
-        CallsConfig {
-            boot: BootId::new("boot"),
-            record_ttl: sessions.record_ttl(),
-            patience: Duration::from_secs(5),
-            stale_reads: Duration::ZERO,
-        },
+        CallsConfig::new(BootId::new("boot"), sessions.record_ttl()),
     );
     let record = SessionRecord::new("2025-11-25", raw("{}").into(), None);
     let (session, _) = sessions.create(&p(), record).await.unwrap();
