@@ -30,7 +30,7 @@ pub use binding::{
     Backend, Capabilities, Prompt, PromptArgument, Resource, ResourceTemplate, Tool, ToolAnnotations,
 };
 pub use command::Command;
-pub use configurations::{Configurations, Store};
+pub use configurations::{Bus, Configurations, Delivery, Store, Subscriptions};
 pub use expression::ResultExpression;
 pub use federation::{
     ClientIdentity, CommandTransport, Federation, HttpTransport, Import, NameFilter, Naming, Retry,

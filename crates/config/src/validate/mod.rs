@@ -195,6 +195,11 @@ impl Checker<'_> {
             .map_or_else(|| file.to_path_buf(), |origin| origin.resolve(file))
     }
 
+    /// Whether somebody wrote a value there; otherwise it is the default.
+    fn is_written(&self, path: &Path) -> bool {
+        self.tree.get(&self.tree.original_path(path)).is_some()
+    }
+
     /// The name of the file or variable that a value stands in.
     fn origin_label(&self, path: &Path) -> String {
         let position = position_of_value(self.tree, &self.tree.original_path(path));

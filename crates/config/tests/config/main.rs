@@ -4,6 +4,7 @@
 #![allow(clippy::unwrap_used)]
 
 mod backends;
+mod capability_places;
 mod examples;
 mod golden;
 mod hostile;
