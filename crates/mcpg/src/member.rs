@@ -173,6 +173,9 @@ impl Member {
     fn start_background(&mut self) {
         let fleet = Arc::clone(&self.fleet);
         self.background.spawn(async move { match fleet.run().await {} });
+        let calls = self.calls.clone();
+        self.background
+            .spawn(async move { match calls.tend_budgets().await {} });
     }
 }
 

@@ -9,8 +9,11 @@ use super::error::CallsError;
 use super::handle::{ATTEMPTS, give_way};
 use super::head::EndReason;
 use super::open_call::{OpenCall, Put, Refused};
-use crate::delivery::{Log, Reader};
+use crate::delivery::{Log, OverBudget, Reader};
 use crate::weakness::{self, Weakness};
+
+/// How large the last events of a stream may be although its principal's budget is used up: an error fits.
+const LAST_WORD: usize = 16 * 1024;
 
 /// Something that is said on the stream of a call.
 #[derive(Clone, Debug)]
@@ -135,7 +138,6 @@ impl OpenCall {
 
     /// The log with these events behind what stands there, its bodies written.
     async fn prepare(&mut self, fresh: &[Entry], ends: bool) -> Result<Result<Log, Refused>, CallsError> {
-        let _ = ends;
         let aged = self.aged();
         let stands = &self.stored.record.log;
         let from = (stands.base(), stands.last());
@@ -146,12 +148,21 @@ impl OpenCall {
             return Ok(Ok(prepared.log.clone()));
         }
         let mut log = stands.clone();
-        log.trim_to(aged);
+        log.forget_to(aged);
         for entry in fresh {
             log.push(&entry.message);
         }
-        log.trim(&self.calls.config.limits);
+        let limits = &self.calls.config.limits;
+        log.trim_to(limits.max_events, limits.max_bytes);
         let owner = self.stored.record.owner.as_ref().unwrap_or(&self.entry.owner);
+        let resized = self.held.resize(log.bytes(), &self.calls.writer, owner).await;
+        if resized.map_err(CallsError::harmless)? == Err(OverBudget) {
+            let is_last_word = ends && fresh.iter().map(size).sum::<usize>() <= LAST_WORD;
+            if !is_last_word {
+                return Ok(Err(Refused::OverBudget));
+            }
+            self.held.set(log.bytes());
+        }
         let place = self.calls.place(&self.entry.call, owner);
         let settled = self.calls.bodies.settle(&mut log, place).await;
         settled.map_err(CallsError::harmless)?;
@@ -162,4 +173,8 @@ impl OpenCall {
         });
         Ok(Ok(log))
     }
+}
+
+fn size(entry: &Entry) -> usize {
+    entry.message.get().len()
 }

@@ -1,5 +1,6 @@
 //! What all steps of all calls share.
 
+use std::convert::Infallible;
 use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
@@ -8,10 +9,12 @@ use mcpg_cluster::{Clock, KeyValue, Moment};
 
 use super::key::CallKey;
 use super::opening::Opening;
-use crate::delivery::{Bodies, LogLimits, Place};
+use crate::delivery::{Bodies, BudgetConfig, Budgets, LogLimits, Place};
 use crate::owner::{BootId, Judge, OwnerPair};
 use crate::store::{Formats, Writer};
 
+/// How often it is looked whether budgets are to be given back.
+const TEND: Duration = Duration::from_secs(5);
 /// How often a step is tried against other writers of the same head.
 pub(super) const ATTEMPTS: u32 = 32;
 
@@ -39,6 +42,8 @@ pub struct CallsConfig {
     pub max_ttl: Option<Duration>,
     /// How much of a stream is kept.
     pub limits: LogLimits,
+    /// How many bytes the streams of one principal may hold over the fleet.
+    pub bytes_per_principal: u64,
 }
 
 impl CallsConfig {
@@ -52,6 +57,7 @@ impl CallsConfig {
             max_value_bytes: 512 * 1024,
             max_ttl: None,
             limits: LogLimits::default(),
+            bytes_per_principal: 64 * 1024 * 1024,
         }
     }
 
@@ -74,6 +80,7 @@ pub struct Calls {
     pub(super) key_value: Arc<dyn KeyValue>,
     pub(super) writer: Writer,
     pub(super) bodies: Bodies,
+    pub(super) budgets: Budgets,
     pub(super) judge: Arc<dyn Judge>,
     pub(super) clock: Arc<dyn Clock>,
     pub(super) config: Arc<CallsConfig>,
@@ -98,7 +105,19 @@ impl Calls {
     ) -> Self {
         let writer = Writer::new(Arc::clone(&key_value), config.patience);
         let (largest, stale_reads) = (config.max_value_bytes, config.stale_reads);
+        let budget = BudgetConfig {
+            boot: config.boot.clone(),
+            bytes_per_principal: config.bytes_per_principal,
+            ttl: config.record_ttl,
+            linger: config.limits.max_age,
+        };
         Self {
+            budgets: Budgets::new(
+                Arc::clone(&key_value),
+                Arc::clone(&judge),
+                Arc::clone(&clock),
+                budget,
+            ),
             bodies: Bodies::new(writer.clone(), Arc::clone(&key_value), largest, stale_reads),
             writer,
             key_value,
@@ -132,6 +151,15 @@ impl Calls {
     /// How long a head lives after its last write.
     pub fn record_ttl(&self) -> Duration {
         self.config.record_ttl
+    }
+
+    /// Gives back what the streams of this replica do not need any more of their principals' budgets, for ever. It is
+    /// to run in the background; it asks the coordinator only where there is something to say.
+    pub async fn tend_budgets(&self) -> Infallible {
+        loop {
+            tokio::time::sleep(TEND).await;
+            self.budgets.tend(&self.writer).await;
+        }
     }
 
     /// Prepares the opening of a call of `owner` that started at `started`, a moment of this object's clock. Nothing is

@@ -13,7 +13,7 @@ use super::handle::{ATTEMPTS, Calls, give_way};
 use super::head::{Birth, EndReason, Head, QuestionAnswer, State};
 use super::index::IndexEntry;
 use super::key::CallKey;
-use crate::delivery::Reader;
+use crate::delivery::{Held, Reader};
 use crate::owner::OwnerPair;
 use crate::store::{Stored, WriteError};
 use crate::weakness::{self, Weakness};
@@ -30,6 +30,8 @@ pub struct OpenCall {
     pub(super) stored: Stored<Head>,
     /// What is to stand in the head next, and how old that is which stands there.
     pub(super) tail: Tail,
+    /// What the log takes of its principal's budget.
+    pub(super) held: Held,
     /// When this replica knew that the head stood.
     opened: Moment,
     /// The numbers whose answers were handed out; they leave the head with the next write.
@@ -89,6 +91,7 @@ impl OpenCall {
     ) -> Self {
         Self {
             opened: calls.clock.now(),
+            held: calls.budgets.hold(entry.call.session()),
             calls,
             entry,
             indexed,
@@ -203,9 +206,10 @@ impl OpenCall {
         if self.stored.record.owner.as_ref() != Some(owner) || !is_current {
             let renew = |head: &mut Head| {
                 head.owner = Some(owner.clone());
-                head.log.trim_to(aged);
+                head.log.forget_to(aged);
             };
             let written = self.write(renew).await?;
+            self.held.set(self.stored.record.log.bytes());
             return Ok(match written {
                 Ok(()) => self.seen(),
                 Err(refused) => Look::Refused(refused),

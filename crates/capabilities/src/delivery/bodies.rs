@@ -68,6 +68,12 @@ impl Body {
         Self { first, ..self }
     }
 
+    /// Whether these are its messages, as far as their number and size tell.
+    fn is(&self, messages: &[Bytes]) -> bool {
+        let bytes = messages.iter().map(|message| message.len() as u64).sum::<u64>();
+        (messages.len() as u64, bytes) == (self.count, self.bytes)
+    }
+
     fn key(&self, session: &str, part: u32) -> Key {
         Key::new(
             format!("{SCOPE}{session}"),
@@ -245,8 +251,8 @@ impl Bodies {
             }
         }
         match decode(&whole) {
-            Ok(messages) if messages.len() as u64 == body.count => Ok(Read::Messages(messages)),
-            // The marker of a part that is gone, or what is left around it.
+            Ok(messages) if body.is(&messages) => Ok(Read::Messages(messages)),
+            // A marker stands where a part was.
             Ok(_) | Err(FormatError::Malformed(_)) => Ok(Read::Missing),
             Err(error) => Err(unusable(&error)),
         }

@@ -115,6 +115,14 @@ impl<'de> Deserialize<'de> for Item {
 }
 
 impl Log {
+    /// A log in which nothing stands, whose next event follows the one with this number.
+    pub(crate) fn starting_after(sequence: u64) -> Self {
+        Self {
+            base: sequence,
+            items: VecDeque::new(),
+        }
+    }
+
     /// Whether nothing was ever said.
     pub(crate) fn is_empty(&self) -> bool {
         self.last() == 0
@@ -128,6 +136,11 @@ impl Log {
     /// The number of the last event; 0 where there is none.
     pub(crate) fn last(&self) -> u64 {
         self.before() + self.items.iter().map(Item::count).sum::<u64>()
+    }
+
+    /// How many events are kept, wherever they are.
+    pub(crate) fn count(&self) -> u64 {
+        self.last() - self.base
     }
 
     /// How many bytes the messages have that are kept, wherever they are.
@@ -192,16 +205,18 @@ impl Log {
         self.items.append(&mut rest);
     }
 
-    /// Lets go of what is beyond the limits in number and bytes, the oldest first.
-    pub(crate) fn trim(&mut self, limits: &LogLimits) {
-        self.trim_to(self.last().saturating_sub(limits.max_events.max(1)));
-        while self.bytes() > limits.max_bytes && self.items.len() > 1 {
-            self.trim_to(self.before() + self.items[0].count());
+    /// Lets go of the oldest events where there are too many or too much, and says how many. The newest stays.
+    pub(crate) fn trim_to(&mut self, max_events: u64, max_bytes: u64) -> u64 {
+        let before = self.base;
+        self.forget_to(self.last().saturating_sub(max_events.max(1)));
+        while self.bytes() > max_bytes && self.items.len() > 1 {
+            self.forget_to(self.before() + self.items[0].count());
         }
+        self.base - before
     }
 
     /// Lets go of the events up to this number.
-    pub(crate) fn trim_to(&mut self, sequence: u64) {
+    pub(crate) fn forget_to(&mut self, sequence: u64) {
         let mut before = self.before();
         while let Some(item) = self.items.front()
             && before + item.count() <= sequence

@@ -1,5 +1,6 @@
 #![allow(clippy::unwrap_used)]
 
+mod bodies;
 mod chaos;
 mod counted;
 mod faults;
@@ -37,6 +38,7 @@ struct Fleet {
     session: SessionId,
     stale_reads: Duration,
     limits: LogLimits,
+    bytes_per_principal: u64,
 }
 
 /// One replica.
@@ -56,6 +58,7 @@ impl Fleet {
             session: SessionId::mint(&MacKey::new([7; 16]), &tester()),
             stale_reads: Duration::ZERO,
             limits: LogLimits::default(),
+            bytes_per_principal: u64::MAX,
         }
     }
 
@@ -77,6 +80,7 @@ impl Fleet {
             patience,
             stale_reads: self.stale_reads,
             limits: self.limits,
+            bytes_per_principal: self.bytes_per_principal,
             ..CallsConfig::new(boot.clone(), TTL)
         };
         let clock: Arc<dyn Clock> = self.clock.clone();

@@ -7,10 +7,7 @@ fn raw(text: &str) -> Box<RawValue> {
 }
 
 fn log(base: u64, events: &[&str]) -> Log {
-    let mut log = Log {
-        base,
-        ..Log::default()
-    };
+    let mut log = Log::starting_after(base);
     for event in events {
         log.push(&raw(event));
     }
@@ -81,34 +78,29 @@ fn the_oldest_goes_first_and_the_newest_never() {
     for event in ["4", "5"] {
         log.push(&raw(event));
     }
-    let limits = |max_events, max_bytes| LogLimits {
-        max_events,
-        max_bytes,
-        ..LogLimits::default()
-    };
-    log.trim(&limits(5, 302));
+    assert_eq!((log.trim_to(5, 302), log.count()), (0, 5));
     assert_eq!(after(&log, 0).unwrap(), "1-3>0 4:4 5:5");
     // Within a body, events are only hidden.
-    log.trim(&limits(3, 302));
+    assert_eq!((log.trim_to(3, 302), log.count()), (2, 3));
     assert_eq!(after(&log, 1), None);
     assert_eq!(
         (after(&log, 2).unwrap(), log.bytes()),
         ("1-3>2 4:4 5:5".into(), 302)
     );
     // Bytes go with whole bodies.
-    log.trim(&limits(3, 301));
+    assert_eq!((log.trim_to(3, 301), log.count()), (1, 2));
     assert_eq!(after(&log, 2), None);
     assert_eq!((after(&log, 3).unwrap(), log.bytes()), ("4:4 5:5".into(), 2));
-    log.trim(&limits(0, 0));
+    assert_eq!((log.trim_to(0, 0), log.count()), (1, 1));
     assert_eq!(after(&log, 4).unwrap(), "5:5");
-    log.trim_to(5);
+    log.forget_to(5);
     assert_eq!(
         (after(&log, 5).unwrap(), log.last(), log.bytes()),
         (String::new(), 5, 0)
     );
     assert_eq!(after(&log, 4), None);
     assert_eq!(log.push(&raw("6")), 6);
-    log.trim_to(3);
+    log.forget_to(3);
     assert_eq!(after(&log, 5).unwrap(), "6:6");
 }
 
