@@ -278,7 +278,7 @@ fn normal_dependencies(package: &Package) -> impl Iterator<Item = &cargo_metadat
 }
 
 /// The folder of the workspace.
-fn root() -> PathBuf {
+pub(crate) fn root() -> PathBuf {
     let tests = Path::new(env!("CARGO_MANIFEST_DIR"));
     tests.parent().expect("tests/ lies in it").to_path_buf()
 }
@@ -300,7 +300,7 @@ fn committed_files() -> Vec<PathBuf> {
     files
 }
 
-fn rust_files(folder: &Path) -> Vec<PathBuf> {
+pub(crate) fn rust_files(folder: &Path) -> Vec<PathBuf> {
     let entries =
         fs::read_dir(folder).unwrap_or_else(|error| panic!("{} cannot be listed: {error}", folder.display()));
     let mut files = Vec::new();

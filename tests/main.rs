@@ -7,4 +7,5 @@ mod fleet;
 mod layering;
 mod road;
 mod schemas;
+mod source_rules;
 mod support;

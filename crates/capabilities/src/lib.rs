@@ -5,6 +5,7 @@ pub mod calls;
 pub mod delivery;
 pub mod fleet;
 pub mod incarnation;
+pub mod inherit;
 pub mod leader;
 pub mod mac;
 pub mod mailbox;

@@ -40,6 +40,8 @@ pub struct Parts {
     pub sessions: Arc<Sessions>,
     /// The calls, as far as other replicas need to know of them.
     pub calls: Calls,
+    /// The same, for cancels of calls that run elsewhere; `None` where those are not to be found.
+    pub cancels: Option<Calls>,
     /// The way to other replicas.
     pub mailbox: Mailbox,
     /// The deployment's key for authenticated ids.
@@ -124,6 +126,7 @@ impl Gateway {
             sessions: parts.sessions,
             fleet: Arc::clone(&parts.fleet),
             calls: parts.calls,
+            cancels: parts.cancels,
             mailbox: parts.mailbox,
             mac: parts.mac,
             request_timeout: server.request_timeout,

@@ -17,8 +17,8 @@ use crate::logging;
 use crate::member::Member;
 use crate::metrics::Metrics;
 use crate::pipe;
+use crate::places;
 use crate::readiness::{Identity, Readiness, Reason};
-use crate::session_store;
 use crate::signals::{AuditLog, Hangup, Signals};
 use crate::status::{Status, StatusMail};
 use crate::stop::{self, Running};
@@ -110,7 +110,7 @@ async fn serve(
         metrics,
     };
     let admin = admin.map(|admin| admin.serve(told.clone()));
-    let store = session_store::open(&config.mcp.configurations, config.cluster.is_single_node())?;
+    let opened = places::open(&config.mcp.configurations, config.cluster.is_single_node())?;
     let coordinator = coordinator::choose(&config, places, label).await?;
     readiness.introduce(Identity {
         node: coordinator.node().to_owned(),
@@ -125,7 +125,7 @@ async fn serve(
         label: label.to_owned(),
     };
     let mut member = tokio::select! {
-        joined = Member::join(&coordinator, &config, store) => joined?,
+        joined = Member::join(&coordinator, &config, opened) => joined?,
         _ = signals.next() => return Ok(()),
     };
     let parts = member.parts();

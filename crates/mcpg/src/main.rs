@@ -4,6 +4,7 @@
 mod admin;
 mod banner;
 mod boot;
+mod capabilities;
 mod command_line;
 mod commands;
 mod coordinator;
@@ -12,8 +13,8 @@ mod logging;
 mod member;
 mod metrics;
 mod pipe;
+mod places;
 mod readiness;
-mod session_store;
 mod signals;
 mod status;
 mod stop;

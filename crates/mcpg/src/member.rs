@@ -3,14 +3,15 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use mcpg_capabilities::calls::{Calls, CallsConfig};
+use mcpg_capabilities::calls::Calls;
 use mcpg_capabilities::fleet::{Fleet, FleetOptions};
+use mcpg_capabilities::inherit::Inherited;
 use mcpg_capabilities::leader::Work;
 use mcpg_capabilities::mac::MacKey;
-use mcpg_capabilities::mailbox::{MailHandler, Mailbox, MailboxConfig};
+use mcpg_capabilities::mailbox::{MailHandler, Mailbox};
 use mcpg_capabilities::owner::BootId;
 use mcpg_capabilities::replica::JoinError;
-use mcpg_capabilities::sessions::{Reaper, Sessions, SessionsConfig, SessionsParts};
+use mcpg_capabilities::sessions::{Reaper, Sessions};
 use mcpg_capabilities::sweeper::Sweeper;
 use mcpg_cluster::{ConnectionStream, Coordinator, Membership, Nonce, PeerId, PeerInfo};
 use mcpg_config::app::{AppConfig, Server};
@@ -19,9 +20,10 @@ use tokio::task::{JoinHandle, JoinSet};
 use tokio_util::sync::CancellationToken;
 use tracing::{debug, warn};
 
+use crate::capabilities;
 use crate::failure::Failure;
+use crate::places::Opened;
 use crate::readiness::{Health, IsFailing, Readiness};
-use crate::session_store::{Opened, SessionStore};
 
 /// How many characters of a random number name a boot: 64 bits.
 const BOOT_ID: usize = 16;
@@ -35,6 +37,8 @@ pub(crate) struct Member {
     fleet: Arc<Fleet>,
     sessions: Arc<Sessions>,
     calls: Calls,
+    /// Whether a cancel is to find a call that runs elsewhere.
+    cancels: bool,
     mailbox: Mailbox,
     mac: MacKey,
     presence: Option<Box<dyn Membership>>,
@@ -50,7 +54,7 @@ impl Member {
     pub(crate) async fn join(
         coordinator: &Arc<dyn Coordinator>,
         config: &AppConfig,
-        store: Opened,
+        opened: Opened,
     ) -> Result<Self, Failure> {
         let server = &config.gateway.server;
         let fleet = join_fleet(coordinator, server).await?;
@@ -58,26 +62,33 @@ impl Member {
         let mac = MacKey::load(&fleet.primitives().key_value)
             .await
             .map_err(|error| unusable(coordinator.kind(), &error))?;
-        let store = store.prepare(&fleet, &mac).await.map_err(|error| {
+        let Inherited {
+            sessions: records,
+            delivery,
+            cancellation,
+            ..
+        } = opened.inherit(coordinator.as_ref());
+        let is_shared = records.is_shared;
+        let store = opened.prepare(records, &fleet, &mac).await.map_err(|error| {
             Failure::boot(
                 &format!("mcp.configurations.sessions.store cannot be used: {error}"),
                 "check the disk that it lies on",
             )
         })?;
-        let is_pinned = store.is_pinned;
-        let (sessions, is_store_failing) = sessions(store, &fleet, server);
-        let calls = calls(&fleet, sessions.record_ttl());
-        let mailbox = mailbox(&fleet);
+        let sessions = capabilities::sessions(store, &fleet, server);
+        let kept = &config.mcp.configurations.delivery;
+        let calls = capabilities::calls(&delivery.records, &fleet, sessions.record_ttl(), kept);
+        let mailbox = capabilities::mailbox(&fleet);
         let stop = CancellationToken::new();
         let leadership = fleet.leadership();
         let reaper = Reaper::new(Arc::clone(&sessions));
         let mut background = JoinSet::new();
         let mut chores = Chores {
             interval: reaper.interval(),
-            reaper: match is_pinned {
-                false => Some(reaper),
+            reaper: match is_shared {
+                true => Some(reaper),
                 // No leader finds what lies here.
-                true => {
+                false => {
                     background.spawn(reap(reaper));
                     None
                 }
@@ -94,6 +105,7 @@ impl Member {
         let mut member = Self {
             chores,
             stop,
+            cancels: cancellation.is_some(),
             calls,
             mailbox,
             presence: be_present(coordinator.as_ref(), &boot).await,
@@ -101,7 +113,7 @@ impl Member {
             sessions,
             mac,
             background,
-            is_store_failing: Some(is_store_failing),
+            is_store_failing: Some(opened.is_failing()),
         };
         member.start_background();
         member.agree_on_ids();
@@ -113,6 +125,7 @@ impl Member {
         Parts {
             fleet: Arc::clone(&self.fleet),
             calls: self.calls.clone(),
+            cancels: self.cancels.then(|| self.calls.clone()),
             mailbox: self.mailbox.clone(),
             sessions: Arc::clone(&self.sessions),
             mac: self.mac.clone(),
@@ -229,48 +242,6 @@ fn unusable(kind: &str, error: &mcpg_cluster::Error) -> Failure {
         &format!("the coordinator {kind} cannot be used: {error}"),
         "check the cluster block and that the backend is reachable",
     )
-}
-
-fn calls(fleet: &Fleet, record_ttl: Duration) -> Calls {
-    let config = CallsConfig {
-        patience: OPERATION_TIMEOUT,
-        stale_reads: fleet.support().stale_reads,
-        max_value_bytes: fleet.support().max_value_bytes,
-        max_ttl: fleet.support().max_ttl,
-        ..CallsConfig::new(fleet.replica().boot().clone(), record_ttl)
-    };
-    Calls::new(
-        Arc::clone(&fleet.primitives().key_value),
-        Arc::clone(fleet.replica()) as _,
-        Arc::clone(fleet.clock()),
-        config,
-    )
-    .in_formats(Arc::clone(fleet.formats()))
-}
-
-fn mailbox(fleet: &Fleet) -> Mailbox {
-    Mailbox::new(
-        Arc::clone(&fleet.primitives().key_value),
-        Arc::clone(&fleet.primitives().pubsub),
-        Arc::clone(fleet.clock()),
-        MailboxConfig::new(fleet.replica().boot().clone(), fleet.support().min_ttl),
-    )
-    .in_formats(Arc::clone(fleet.formats()))
-}
-
-fn sessions(store: SessionStore, fleet: &Fleet, server: &Server) -> (Arc<Sessions>, IsFailing) {
-    let sessions = Sessions::new(SessionsParts {
-        key_value: store.key_value,
-        mac: store.mac,
-        view: Arc::clone(fleet.view()),
-        incarnation: store.incarnation,
-        support: store.support,
-        config: SessionsConfig {
-            idle_timeout: server.session_idle_timeout,
-            max_sessions: server.max_sessions,
-        },
-    });
-    (Arc::new(sessions), store.is_failing)
 }
 
 /// Shows this replica to the others. Nothing rests on it, so a failure is no reason not to serve.

@@ -45,9 +45,9 @@ pub struct Delivery {
     /// Where their events are.
     pub bus: Bus,
     /// How many events are kept per stream.
-    pub max_events: usize,
+    pub max_events: u64,
     /// How many bytes of events are kept per stream.
-    pub max_bytes: usize,
+    pub max_bytes: u64,
     /// How long an event is kept.
     pub max_age: Duration,
     /// How many bytes are kept for one client over all replicas.

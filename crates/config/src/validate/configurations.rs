@@ -63,8 +63,13 @@ pub(super) fn validate(
     let delivery = places.delivery(&raw.delivery);
     let cancellation = places.bus(&CANCELLATION, &raw.cancellation.bus);
     let subscriptions = places.subscriptions(raw.subscriptions);
-    if let (Some(Store::File { dir: first }), Some(Subscriptions { store: Store::File { dir }, .. })) =
-        (&sessions, &subscriptions)
+    if let (
+        Some(Store::File { dir: first }),
+        Some(Subscriptions {
+            store: Store::File { dir },
+            ..
+        }),
+    ) = (&sessions, &subscriptions)
         && first == dir
     {
         places.refuse_folder();
@@ -161,8 +166,8 @@ impl Places<'_, '_> {
         }
         Some(Delivery {
             bus: self.bus(&DELIVERY, &raw.bus)?,
-            max_events: count(raw.max_events),
-            max_bytes: usize::try_from(raw.max_bytes).unwrap_or(usize::MAX),
+            max_events: u64::from(raw.max_events),
+            max_bytes: raw.max_bytes,
             max_age: Duration::from_millis(raw.max_age_ms),
             bytes_per_principal: raw.bytes_per_principal,
         })
@@ -190,7 +195,7 @@ impl Places<'_, '_> {
     fn subscriptions(&mut self, raw: RawSubscriptions) -> Option<Subscriptions> {
         Some(Subscriptions {
             store: self.store(&SUBSCRIPTIONS, raw.store)?,
-            max_per_session: count(raw.max_per_session),
+            max_per_session: usize::try_from(raw.max_per_session).unwrap_or(usize::MAX),
         })
     }
 
@@ -236,8 +241,4 @@ fn is_word(kind: &str) -> bool {
         && kind
             .bytes()
             .all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'_')
-}
-
-fn count(raw: u32) -> usize {
-    usize::try_from(raw).unwrap_or(usize::MAX)
 }

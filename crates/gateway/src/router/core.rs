@@ -33,6 +33,7 @@ pub(crate) struct RouterSettings {
     pub(crate) fleet: Arc<Fleet>,
     pub(crate) mac: MacKey,
     pub(crate) calls: Calls,
+    pub(crate) cancels: Option<Calls>,
     pub(crate) mailbox: Mailbox,
     pub(crate) request_timeout: Duration,
     pub(crate) question_timeout: Duration,
@@ -54,6 +55,8 @@ pub(crate) struct Router {
     pub(super) elsewhere: Elsewhere,
     pub(super) live: Arc<LiveCalls>,
     pub(super) heads: Arc<Heads>,
+    /// Through which cancels find calls that run elsewhere; `None` where they are not to.
+    pub(super) cancels: Option<Calls>,
     pub(super) mailbox: Mailbox,
     pub(super) patience: Patience,
     /// `None` where nothing is written down.
@@ -89,6 +92,7 @@ impl Router {
             elsewhere: Elsewhere::default(),
             live: Arc::default(),
             heads: Arc::new(heads),
+            cancels: settings.cancels,
             mailbox: settings.mailbox,
             patience: Patience {
                 upgrade: settings.upgrade_after,

@@ -93,10 +93,10 @@ impl Router {
             let _ = call.send(Control::Cancel).await;
             return Ok(());
         }
-        let Ok(key) = CallKey::new(&session.id, id.as_json()) else {
+        let (Ok(key), Some(calls)) = (CallKey::new(&session.id, id.as_json()), &self.cancels) else {
             return Ok(());
         };
-        match self.heads.calls.cancel(&key).await {
+        match calls.cancel(&key).await {
             Ok(Cancelled::Stopped { owner, version } | Cancelled::Already { owner, version }) => {
                 self.wake(owner, &key, version).await;
                 Ok(())

@@ -9,7 +9,7 @@ pub(crate) enum Reason {
     Stopping,
     /// Something is wrong with this replica that need not be wrong with others.
     Broken,
-    /// The folder that sessions of this replica are kept in takes no writes.
+    /// A folder that sessions or subscriptions of this replica are kept in takes no writes.
     StoreFailing,
     /// The coordinator is not reached. It stays ready: others reach it no better, and what needs no coordinator is served.
     CoordinatorAway,
@@ -67,8 +67,8 @@ impl Reason {
                 "look for warnings about leases in its log; restart it",
             ),
             Self::StoreFailing => (
-                "the folder of mcp.configurations.sessions.store cannot be written".to_owned(),
-                "sessions of this replica: none can be opened, changed or kept alive",
+                "a folder that mcp.configurations keeps sessions or subscriptions in cannot be written".to_owned(),
+                "what is kept there: sessions of this replica can be neither opened, changed nor kept alive, and nothing can be subscribed to",
                 "see its log for the cause, make room on the disk or repair it, and restart this replica",
             ),
             Self::CoordinatorAway => (

@@ -39,9 +39,12 @@ pub const CAPABILITY_PINNED: Metric = gauge(
     "mcpg_capability_pinned",
     Unit::Truth,
     &[
-        words("capability", &["sessions"]),
+        words(
+            "capability",
+            &["sessions", "delivery", "cancellation", "subscriptions"],
+        ),
         words("store", &["memory", "file"]),
     ],
-    "1 for a capability whose records this replica keeps for itself though there are others, which answer them with 404: \
-     remove its `store` from `mcp.configurations`",
+    "1 for a capability whose records this replica keeps for itself though there are others, which know nothing of them: \
+     remove its `store` or `bus` from `mcp.configurations`",
 );

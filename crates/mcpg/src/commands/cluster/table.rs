@@ -101,7 +101,7 @@ fn remarks(text: &mut String, facts: &FleetFacts) {
         }
         for pin in replica.own.iter().flat_map(|own| &own.pinned) {
             lines.push(format!(
-                "{}: {} are pinned to this replica (`{}`)",
+                "{}: pinned to this replica: {} (`{}`)",
                 named(replica),
                 pin.capability,
                 pin.store

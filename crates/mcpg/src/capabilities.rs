@@ -1,0 +1,64 @@
+//! The capabilities of this replica, each on what it inherits.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use mcpg_capabilities::calls::{Calls, CallsConfig};
+use mcpg_capabilities::delivery::LogLimits;
+use mcpg_capabilities::fleet::Fleet;
+use mcpg_capabilities::inherit::Records;
+use mcpg_capabilities::mailbox::{Mailbox, MailboxConfig};
+use mcpg_capabilities::sessions::{Sessions, SessionsConfig, SessionsParts};
+use mcpg_config::app::{Delivery, Server};
+
+use crate::member::OPERATION_TIMEOUT;
+use crate::places::SessionStore;
+
+/// The calls, whose heads and logs are in `records`.
+pub(crate) fn calls(records: &Records, fleet: &Fleet, record_ttl: Duration, delivery: &Delivery) -> Calls {
+    let config = CallsConfig {
+        patience: OPERATION_TIMEOUT,
+        stale_reads: records.support.stale_reads,
+        max_value_bytes: records.support.max_value_bytes,
+        max_ttl: records.support.max_ttl,
+        limits: LogLimits {
+            max_events: delivery.max_events,
+            max_bytes: delivery.max_bytes,
+            max_age: delivery.max_age,
+        },
+        ..CallsConfig::new(fleet.replica().boot().clone(), record_ttl)
+    };
+    Calls::new(
+        Arc::clone(&records.key_value),
+        Arc::clone(fleet.replica()) as _,
+        Arc::clone(fleet.clock()),
+        config,
+    )
+    .in_formats(Arc::clone(fleet.formats()))
+}
+
+/// The mail of this replica.
+pub(crate) fn mailbox(fleet: &Fleet) -> Mailbox {
+    Mailbox::new(
+        Arc::clone(&fleet.primitives().key_value),
+        Arc::clone(&fleet.primitives().pubsub),
+        Arc::clone(fleet.clock()),
+        MailboxConfig::new(fleet.replica().boot().clone(), fleet.support().min_ttl),
+    )
+    .in_formats(Arc::clone(fleet.formats()))
+}
+
+/// The directory of client sessions.
+pub(crate) fn sessions(store: SessionStore, fleet: &Fleet, server: &Server) -> Arc<Sessions> {
+    Arc::new(Sessions::new(SessionsParts {
+        key_value: store.records.key_value,
+        mac: store.mac,
+        view: Arc::clone(fleet.view()),
+        incarnation: store.incarnation,
+        support: store.records.support,
+        config: SessionsConfig {
+            idle_timeout: server.session_idle_timeout,
+            max_sessions: server.max_sessions,
+        },
+    }))
+}
