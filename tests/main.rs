@@ -8,4 +8,5 @@ mod layering;
 mod road;
 mod schemas;
 mod source_rules;
+mod streams;
 mod support;

@@ -96,6 +96,12 @@ impl FleetSettings {
         self
     }
 
+    /// Lets every message between replicas get lost. What they tell each other must arrive all the same, only later.
+    pub(crate) fn without_messages(mut self) -> Self {
+        self.settings = self.settings.variable("MCPG_FAULT_DROP_PUBSUB", "1");
+        self
+    }
+
     /// Puts a proxy that can break between each replica and the coordinator.
     pub(crate) fn breakable_network(mut self) -> Self {
         self.network = true;

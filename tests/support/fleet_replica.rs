@@ -1,7 +1,7 @@
 //! One replica of a fleet: a gateway that can be paused, killed, cut off and started again.
 
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use http::{Method, StatusCode};
 use serde_json::json;
@@ -9,7 +9,7 @@ use tempfile::TempDir;
 
 use super::deadline::{PATIENCE, poll, until_true};
 use super::fault_proxy::FaultProxy;
-use super::gateway::{Settings, command};
+use super::gateway::Settings;
 use super::http::Call;
 use super::mcp::Endpoint;
 use super::ports::free_address;
@@ -24,6 +24,7 @@ pub(crate) struct Replica {
     /// The process.
     pub(crate) program: Program,
     network: Option<FaultProxy>,
+    settings: Settings,
     config: PathBuf,
     _folder: TempDir,
 }
@@ -70,8 +71,9 @@ impl Replica {
                 key: None,
             },
             admin,
-            program: run(name, &config),
+            program: run(name, &settings, &config),
             network,
+            settings,
             config,
             _folder: folder,
         }
@@ -102,7 +104,7 @@ impl Replica {
     /// While the name of the dead process is still taken, it is refused, and tried again.
     pub(crate) async fn restart(&mut self) {
         until_true("the replica is ready again", async || {
-            self.program = run("restarted", &self.config);
+            self.program = run("restarted", &self.settings, &self.config);
             matches!(self.outcome().await, Some(Started::Ready))
         })
         .await;
@@ -120,8 +122,8 @@ impl Replica {
     }
 }
 
-fn run(name: &str, config: &PathBuf) -> Program {
-    let mut command = command();
+fn run(name: &str, settings: &Settings, config: &Path) -> Program {
+    let mut command = settings.command();
     command.arg("--config").arg(config);
     Program::start(&format!("mcpg {name}"), command)
 }

@@ -17,6 +17,7 @@ use super::processes::Program;
 pub(crate) struct Settings {
     config: Value,
     foreign_urls: Vec<String>,
+    environment: Vec<(&'static str, &'static str)>,
 }
 
 /// A running gateway.
@@ -67,6 +68,7 @@ impl Settings {
         Self {
             config: json!({"gateway": {"server": {"bind_address": "127.0.0.1:0"}}}),
             foreign_urls: Vec::new(),
+            environment: Vec::new(),
         }
     }
 
@@ -170,6 +172,19 @@ impl Settings {
         self
     }
 
+    /// Sets a variable of the process.
+    pub(crate) fn variable(mut self, name: &'static str, value: &'static str) -> Self {
+        self.environment.push((name, value));
+        self
+    }
+
+    /// A command that starts the gateway with what is set besides the configuration.
+    pub(crate) fn command(&self) -> Command {
+        let mut command = command();
+        command.envs(self.environment.iter().copied());
+        command
+    }
+
     /// Writes the configuration into a folder. JSON is YAML too.
     pub(crate) fn write(&self, folder: &Path) -> PathBuf {
         let path = folder.join("mcpg.yaml");
@@ -181,7 +196,7 @@ impl Settings {
     /// Starts a gateway with this configuration and waits until it serves.
     pub(crate) async fn start(self) -> Gateway {
         let folder = tempfile::tempdir().expect("the temporary folder is writable");
-        let mut command = command();
+        let mut command = self.command();
         command.arg("--config").arg(self.write(folder.path()));
         Gateway::start(command, folder, &self.foreign_urls).await
     }
@@ -190,7 +205,7 @@ impl Settings {
     pub(crate) async fn refused(self) -> String {
         let folder = tempfile::tempdir().expect("the temporary folder is writable");
         let path = self.write(folder.path());
-        let mut command = command();
+        let mut command = self.command();
         command.arg("--config").arg(path);
         let mut program = Program::start("mcpg", command);
         let status = program.exit(Duration::from_secs(15)).await;

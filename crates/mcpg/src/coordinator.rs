@@ -2,6 +2,7 @@
 
 mod metered;
 mod needs;
+mod silenced;
 
 use std::sync::Arc;
 
@@ -14,6 +15,7 @@ use mcpg_single_node::SingleNode;
 use tracing::{info, warn};
 
 use self::metered::Metered;
+use self::silenced::Silenced;
 use crate::failure::Failure;
 
 /// Opens the coordinator of `cluster.kind` and makes sure that it keeps what the gateway needs.
@@ -37,6 +39,15 @@ pub(crate) async fn choose(
         }
         return Err(failure);
     }
+    let coordinator = if silenced::is_asked_for() {
+        warn!(
+            message = "Every message to other replicas is thrown away, as a variable asks: this is for tests only. Everything arrives late. Remove the variable.",
+            variable = silenced::SWITCH
+        );
+        Arc::new(Silenced::new(coordinator))
+    } else {
+        coordinator
+    };
     if config.observability.metrics.enabled {
         return Ok(Arc::new(Metered::new(coordinator)));
     }

@@ -1,0 +1,3 @@
+//! Streams of legacy clients through three replicas: delivered, resumed, cancelled, and what happens when a replica dies.
+
+mod without_pubsub;
