@@ -1,3 +1,4 @@
 //! Streams of legacy clients through three replicas: delivered, resumed, cancelled, and what happens when a replica dies.
 
+mod selection;
 mod without_pubsub;
