@@ -81,6 +81,11 @@ impl Incarnation {
         self.changes.subscribe()
     }
 
+    /// The highest counter that was seen: it grows whenever the coordinator lost data.
+    pub fn counter(&self) -> u64 {
+        self.known.lock().highest
+    }
+
     /// Whether the data was compared since the last reconnect.
     pub fn is_trusted(&self) -> bool {
         self.trusted.load(Ordering::Acquire)

@@ -7,6 +7,7 @@ pub mod fleet;
 pub mod incarnation;
 pub mod inherit;
 pub mod leader;
+pub mod levels;
 pub mod mac;
 pub mod mailbox;
 pub mod node_topic;

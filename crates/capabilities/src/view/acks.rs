@@ -9,7 +9,7 @@ use tokio::sync::Notify;
 
 use crate::owner::BootId;
 
-/// Who has acknowledged the closings that somebody waits for on this replica.
+/// Who has acknowledged the news that somebody waits for on this replica, by the news' names.
 #[derive(Debug, Default)]
 pub(super) struct Acks {
     waiting: Arc<Mutex<HashMap<String, Waiting>>>,
@@ -21,7 +21,7 @@ struct Waiting {
     waiters: usize,
 }
 
-/// The boots that have acknowledged one closing.
+/// The boots that have acknowledged one piece of news.
 #[derive(Debug, Default)]
 struct Acknowledged {
     boots: Mutex<BTreeSet<BootId>>,
@@ -29,30 +29,30 @@ struct Acknowledged {
     changed: Notify,
 }
 
-/// One who waits for the acknowledgements of one session's closing.
+/// One who waits for the acknowledgements of one piece of news.
 #[derive(Debug)]
 pub(super) struct Awaited {
-    session: String,
+    name: String,
     acknowledged: Arc<Acknowledged>,
     waiting: Arc<Mutex<HashMap<String, Waiting>>>,
 }
 
 impl Acks {
-    /// Collects from now on the acknowledgements of `session`.
-    pub(super) fn wait_for(&self, session: &str) -> Awaited {
+    /// Collects from now on the acknowledgements of the news called `name`.
+    pub(super) fn wait_for(&self, name: &str) -> Awaited {
         let mut all = self.waiting.lock();
-        let waiting = all.entry(session.to_owned()).or_default();
+        let waiting = all.entry(name.to_owned()).or_default();
         waiting.waiters += 1;
         Awaited {
-            session: session.to_owned(),
+            name: name.to_owned(),
             acknowledged: Arc::clone(&waiting.acknowledged),
             waiting: Arc::clone(&self.waiting),
         }
     }
 
-    /// `boot` has processed the closing of `session`.
-    pub(super) fn came(&self, session: &str, boot: BootId) {
-        if let Some(waiting) = self.waiting.lock().get(session) {
+    /// `boot` has processed the news called `name`.
+    pub(super) fn came(&self, name: &str, boot: BootId) {
+        if let Some(waiting) = self.waiting.lock().get(name) {
             waiting.acknowledged.boots.lock().insert(boot);
             waiting.acknowledged.changed.notify_waiters();
         }
@@ -76,10 +76,10 @@ impl Awaited {
 impl Drop for Awaited {
     fn drop(&mut self) {
         let mut all = self.waiting.lock();
-        if let Some(waiting) = all.get_mut(&self.session) {
+        if let Some(waiting) = all.get_mut(&self.name) {
             waiting.waiters -= 1;
             if waiting.waiters == 0 {
-                all.remove(&self.session);
+                all.remove(&self.name);
             }
         }
     }

@@ -1,4 +1,4 @@
-//! Telling the whole fleet that a session is closed: steps two and three of a DELETE.
+//! Telling the whole fleet that a session is closed, or a catalogue changed: steps two and three of a DELETE.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -8,7 +8,7 @@ use mcpg_cluster::{Error, ErrorKind, Expect, Key, Result};
 use tracing::debug;
 
 use super::View;
-use super::feed::{self, Closing};
+use super::feed::{self, Closing, News};
 use crate::owner::BootId;
 use crate::timing::sleep_until;
 use crate::weakness::{self, Weakness};
@@ -28,9 +28,27 @@ impl View {
     /// # Errors
     /// Why the closing could not be put into the feed; then nobody may be told that the session is gone.
     pub async fn announce_closed(&self, session: &str) -> Result<()> {
-        let awaited = self.acks.wait_for(session);
-        self.each_listener(|listener| listener.closed(session));
-        self.put_closing(session).await?;
+        let session = session.to_owned();
+        self.announce(News::Closed { session }).await
+    }
+
+    /// Puts into the feed that what `upstream` lists has the content of `version`, and waits in the same way until no
+    /// replica uses what it remembers of earlier versions.
+    ///
+    /// The catalogue's record must say so before.
+    ///
+    /// # Errors
+    /// Why it could not be put into the feed; then nobody may be told of the change.
+    pub async fn announce_changed(&self, upstream: &str, version: u64) -> Result<()> {
+        let upstream = upstream.to_owned();
+        self.announce(News::Changed { upstream, version }).await
+    }
+
+    async fn announce(&self, news: News) -> Result<()> {
+        let name = news.name();
+        let awaited = self.acks.wait_for(&name);
+        self.tell(&news);
+        self.put_closing(&news).await?;
         let clock = self.parts.clock.as_ref();
         let no_view_lasts_longer = clock.now() + self.parts.validity * 5 / 4;
         // A list that may be out of date could miss a member, and with it one that must be waited for.
@@ -49,20 +67,20 @@ impl View {
             biased;
             () = acknowledged => {}
             () = sleep_until(clock, no_view_lasts_longer) => {
-                debug!(message = "Not every replica acknowledged a closed session in time.", session);
+                debug!(message = "Not every replica acknowledged in time what it was told.", what = name);
             }
         }
         Ok(())
     }
 
-    /// Another replica has processed the closing of a session.
-    pub fn acknowledged(&self, session: &str, boot: BootId) {
-        self.acks.came(session, boot);
+    /// Another replica has processed the news of this name.
+    pub fn acknowledged(&self, name: &str, boot: BootId) {
+        self.acks.came(name, boot);
     }
 
-    /// Puts the closing into the feed, or adds this replica to those who are told about one that is there.
-    async fn put_closing(&self, session: &str) -> Result<()> {
-        let key = feed::closing_key(session);
+    /// Puts the news into the feed, or adds this replica to those who are told about one that is there.
+    async fn put_closing(&self, news: &News) -> Result<()> {
+        let key = news.key();
         let deadline = tokio::time::Instant::now() + PATIENCE;
         loop {
             match self.try_put_closing(&key).await {

@@ -10,7 +10,7 @@ use tokio::sync::mpsc;
 use tracing::{debug, warn};
 
 use super::View;
-use super::feed::{self, Closing, Heartbeat, Item};
+use super::feed::{self, Closing, Heartbeat, Item, News};
 use crate::node_topic::{WakeUp, topic};
 use crate::owner::BootId;
 use crate::random;
@@ -93,8 +93,8 @@ impl View {
         Ok(())
     }
 
-    /// Closings may have come and gone since the last event: whatever was remembered is dropped, and those in the
-    /// listing count as arriving now.
+    /// News may have come and gone since the last event: whatever was remembered is dropped, and what is in the listing
+    /// counts as arriving now.
     fn listed(&self, entries: &[NamedEntry], acks: &mpsc::Sender<Ack>) {
         self.freshness.lock().listed();
         self.members.none_seen();
@@ -102,7 +102,7 @@ impl View {
         for entry in entries {
             match Item::read(entry) {
                 Item::Heartbeat(boot, heartbeat) => self.members.seen(boot, heartbeat.reads),
-                Item::Closing(session, closing) => self.closed(&session, &closing, acks),
+                Item::News(news, closing) => self.heard(&news, &closing, acks),
                 Item::Foreign => {}
             }
         }
@@ -116,19 +116,19 @@ impl View {
                 self.freshness.lock().came_back(heartbeat.mark, validity);
             }
             Item::Heartbeat(boot, heartbeat) => self.members.seen(boot, heartbeat.reads),
-            Item::Closing(session, closing) => self.closed(&session, &closing, acks),
+            Item::News(news, closing) => self.heard(&news, &closing, acks),
             Item::Foreign => {}
         }
     }
 
-    fn closed(&self, session: &str, closing: &Closing, acks: &mpsc::Sender<Ack>) {
-        self.each_listener(|listener| listener.closed(session));
+    fn heard(&self, news: &News, closing: &Closing, acks: &mpsc::Sender<Ack>) {
+        self.tell(news);
         for boot in &closing.tell {
             if *boot == self.parts.boot {
                 continue;
             }
             // A full queue costs the one who waits some time, nothing else.
-            let _ = acks.try_send((boot.clone(), session.to_owned()));
+            let _ = acks.try_send((boot.clone(), news.name()));
         }
     }
 

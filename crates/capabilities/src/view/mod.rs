@@ -19,6 +19,7 @@ use mcpg_cluster::{Clock, KeyValue, PubSub, Support, Watch};
 use parking_lot::{Mutex, RwLock};
 
 use self::acks::Acks;
+use self::feed::News;
 use self::freshness::Freshness;
 pub use self::members::Members;
 use crate::owner::BootId;
@@ -50,7 +51,11 @@ pub trait Listener: Send + Sync {
     /// A session was closed, here or elsewhere: nothing of it may be used or go on.
     fn closed(&self, session: &str);
 
-    /// Closings may have been missed: nothing that was remembered may be used.
+    /// What an upstream lists changed: what is remembered of it from before `version` may not be used. Of interest only
+    /// to who remembers such things.
+    fn changed(&self, _upstream: &str, _version: u64) {}
+
+    /// News may have been missed: nothing that was remembered may be used.
     fn lost(&self);
 }
 
@@ -128,6 +133,13 @@ impl View {
 
     pub(crate) fn clock(&self) -> &Arc<dyn Clock> {
         &self.parts.clock
+    }
+
+    fn tell(&self, news: &News) {
+        self.each_listener(|listener| match news {
+            News::Closed { session } => listener.closed(session),
+            News::Changed { upstream, version } => listener.changed(upstream, *version),
+        });
     }
 
     fn each_listener(&self, tell: impl Fn(&dyn Listener)) {
