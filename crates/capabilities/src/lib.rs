@@ -2,6 +2,7 @@
 #![doc = include_str!("../README.md")]
 
 pub mod calls;
+pub mod catalogues;
 pub mod delivery;
 pub mod fleet;
 pub mod incarnation;
@@ -16,6 +17,7 @@ pub mod principal;
 pub mod replica;
 pub mod sessions;
 pub mod store;
+pub mod subscriptions;
 pub mod sweeper;
 pub mod view;
 

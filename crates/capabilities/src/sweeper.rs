@@ -9,6 +9,7 @@ use crate::calls::Calls;
 use crate::mailbox::Mailbox;
 use crate::owner::{BootId, Judge};
 use crate::replica::boots;
+use crate::subscriptions::Subscriptions;
 
 /// How many things of one boot are dealt with in one round: a crash must not make the sweeper the next trouble.
 const AT_ONCE: usize = 200;
@@ -25,6 +26,8 @@ pub struct Sweeper {
     pub calls: Calls,
     /// The mail that may have to be answered.
     pub mailbox: Mailbox,
+    /// The subscriptions that may have to be taken over.
+    pub subscriptions: Subscriptions,
 }
 
 impl std::fmt::Debug for Sweeper {
@@ -53,7 +56,7 @@ impl Sweeper {
     }
 
     async fn sweep(&self, boot: &BootId) {
-        if self.end_calls(boot).await && self.answer_mail(boot).await {
+        if self.end_calls(boot).await && self.take_over(boot).await && self.answer_mail(boot).await {
             info!(message = "Nothing of a dead replica is left.", %boot);
             if let Err(error) = boots::forget(self.key_value.as_ref(), boot).await {
                 debug!(message = "The entry of a dead replica is left to expire.", %boot, %error);
@@ -82,6 +85,28 @@ impl Sweeper {
             }
             if ended >= AT_ONCE {
                 return false;
+            }
+        }
+    }
+
+    /// Takes over one round's worth of subscriptions; whether none is left.
+    async fn take_over(&self, boot: &BootId) -> bool {
+        let mut cursor: Option<Cursor> = None;
+        loop {
+            match self
+                .subscriptions
+                .take_over_from(boot, cursor.as_ref(), AT_ONCE)
+                .await
+            {
+                Ok(sweep) if sweep.kept > 0 || sweep.taken_over >= AT_ONCE => return false,
+                Ok(sweep) => cursor = sweep.next,
+                Err(error) => {
+                    debug!(message = "The subscriptions of a dead replica could not be taken over.", %boot, %error);
+                    return false;
+                }
+            }
+            if cursor.is_none() {
+                return true;
             }
         }
     }

@@ -53,6 +53,18 @@ pub(crate) enum Weakness {
     SendsUnlogged,
     /// A request mail is executed without being taken.
     ExecutesUntaken,
+    /// Clients are told of new lists before every replica has dropped the old ones.
+    RaisesAtOnce,
+    /// What a replica subscribed to is not in the index by which a sweeper finds it.
+    SubscribesUnindexed,
+    /// Who holds a subscription that nobody wants gives it up without looking once more.
+    GivesUpAtOnce,
+    /// A stream counts as told what another stream of its session was told. The test plays the holder of the streams.
+    #[cfg(test)]
+    ToldElsewhere,
+    /// A stream that was attached goes by what its session wanted before. The test plays its holder.
+    #[cfg(test)]
+    NoLookAtAttach,
 }
 
 /// Where the cancel of a call would stand if it had a record of its own.

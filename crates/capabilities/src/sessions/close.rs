@@ -48,6 +48,19 @@ impl Sessions {
         self.closing.add(id.name(), upstream, opened).await
     }
 
+    /// Notes that what was noted as opened is closed, while the session lives.
+    ///
+    /// # Errors
+    /// Why it could not be noted; then it is closed once more when the session ends.
+    pub async fn note_closed(
+        &self,
+        id: &SessionId,
+        upstream: &str,
+        opened: &RawValue,
+    ) -> Result<(), SessionError> {
+        self.closing.remove(id.name(), upstream, opened).await
+    }
+
     /// Closes a session for good. When this returns, with success or as [`SessionError::Unknown`], every request that
     /// arrives later, at any replica, finds it gone. Of several callers exactly one succeeds.
     ///
@@ -113,6 +126,19 @@ impl Sessions {
             all_closed &= closer.close_upstream(upstream, opened).await;
         }
         all_closed && self.closing.done(session, noted.version).await
+    }
+
+    /// Keeps alive what was opened for a session that lives.
+    pub(super) async fn keep_opened(&self, session: &str) -> Result<(), SessionError> {
+        let Some(closer) = self.closer.get() else {
+            return Ok(());
+        };
+        if let Some(noted) = self.closing.read(session).await? {
+            for (upstream, opened) in &noted.record.upstreams {
+                closer.keep(upstream, opened).await;
+            }
+        }
+        Ok(())
     }
 
     async fn entomb(&self, id: &SessionId) -> Result<(), Entombed> {

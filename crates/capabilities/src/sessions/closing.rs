@@ -24,6 +24,9 @@ const ATTEMPTS: usize = 64;
 pub trait Closer: Send + Sync {
     /// Closes one session at the upstream named `upstream`; closing it again must do no harm. `false`: not now.
     async fn close_upstream(&self, upstream: &str, session: &RawValue) -> bool;
+
+    /// Keeps alive what was opened, for a session that lives. Of interest only for what would expire by itself.
+    async fn keep(&self, _upstream: &str, _opened: &RawValue) {}
 }
 
 /// The upstream sessions of one client session.
@@ -107,6 +110,38 @@ impl ClosingIndex {
                 Some(stored) => (stored.record, Expect::Version(stored.version)),
             };
             record.upstreams.push((upstream.to_owned(), opened.to_owned()));
+            match self
+                .writer
+                .write(&key(session), record, expect, Some(self.ttl))
+                .await
+            {
+                Ok(_) => return Ok(()),
+                Err(WriteError::Conflict(other)) => stored = other,
+                Err(error) => return Err(error.into()),
+            }
+        }
+        Err(SessionError::Broken(format!(
+            "{ATTEMPTS} entries in a row met another writer"
+        )))
+    }
+
+    /// Removes what was closed while its session lives.
+    pub(super) async fn remove(
+        &self,
+        session: &str,
+        upstream: &str,
+        opened: &RawValue,
+    ) -> Result<(), SessionError> {
+        let mut stored = self.read(session).await?;
+        for _ in 0..ATTEMPTS {
+            let Some(Stored { mut record, version }) = stored.filter(|it| it.record.names(upstream, opened))
+            else {
+                return Ok(());
+            };
+            record
+                .upstreams
+                .retain(|(name, known)| name != upstream || known.get() != opened.get());
+            let expect = Expect::Version(version);
             match self
                 .writer
                 .write(&key(session), record, expect, Some(self.ttl))

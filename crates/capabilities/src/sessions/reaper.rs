@@ -106,6 +106,7 @@ impl Reaper {
             Some(kept) if now.saturating_since(*kept) < due_after => Ok(*kept),
             _ => {
                 self.sessions.closing.keep(session, version).await?;
+                self.sessions.keep_opened(session).await?;
                 Ok(now)
             }
         }

@@ -43,6 +43,9 @@ pub struct SessionRecord {
     pub reopening: IndexMap<String, OwnerPair>,
     /// The URIs that the client subscribed to, in the order of subscribing.
     pub subscriptions: IndexSet<String>,
+    /// Up to where the feed of levels was known when the session was opened; 0, which is before everything, when that is
+    /// not known.
+    pub levels_from: u64,
     nonces: Nonces,
     unknown: Fields,
 }
@@ -64,6 +67,7 @@ impl SessionRecord {
             upstreams: IndexMap::new(),
             reopening: IndexMap::new(),
             subscriptions: IndexSet::new(),
+            levels_from: 0,
             nonces: Nonces::default(),
             unknown: Fields::default(),
         }
@@ -92,6 +96,7 @@ impl Record for SessionRecord {
             upstreams: fields.take("upstreams")?.unwrap_or_default(),
             reopening: fields.take("reopening")?.unwrap_or_default(),
             subscriptions: fields.take("subscriptions")?.unwrap_or_default(),
+            levels_from: fields.take("levels_from")?.unwrap_or_default(),
             nonces: fields.take("nonces")?.unwrap_or_default(),
             unknown: fields,
         })
@@ -118,6 +123,7 @@ impl Record for SessionRecord {
         if !self.subscriptions.is_empty() {
             fields.put("subscriptions", &self.subscriptions)?;
         }
+        fields.put("levels_from", &self.levels_from)?;
         fields.put("nonces", &self.nonces)?;
         fields.extend(&self.unknown);
         fields.into_bytes()
