@@ -42,6 +42,12 @@ pub(crate) enum Weakness {
     BodiesAfterHeads,
     /// A reader goes on behind a body that is gone.
     SkipsMissingBodies,
+    /// Messages are appended to a stream however dead its holder is.
+    HoldersLiveForEver,
+    /// The queue is moved into a stream by a write of its own.
+    QueueAndLogAreTwoRecords,
+    /// The place in an upstream's stream is written after what the upstream said.
+    PlaceInASecondWrite,
     /// What was appended with unknown outcome is appended again without looking.
     AppendsBlindly,
     /// The owner of a call writes its head again where that is gone.

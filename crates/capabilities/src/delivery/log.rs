@@ -123,6 +123,11 @@ impl Log {
         }
     }
 
+    /// Whether there is anything to come back for.
+    pub(crate) fn has_events(&self) -> bool {
+        !self.items.is_empty()
+    }
+
     /// Whether nothing was ever said.
     pub(crate) fn is_empty(&self) -> bool {
         self.last() == 0

@@ -14,6 +14,7 @@
 mod bodies;
 mod budget;
 mod event_id;
+pub mod get;
 mod log;
 mod reader;
 

@@ -7,6 +7,7 @@
 pub mod boots;
 
 mod judge;
+mod living;
 mod node;
 
 use std::convert::Infallible;
@@ -15,6 +16,7 @@ use std::time::Duration;
 
 use mcpg_cluster::{
     Clock, Error, ErrorKind, KeyValue, Lease, LeaseGuard, LeaseGuardOptions, LeaseRequest, Result, Support,
+    Validity,
 };
 use parking_lot::Mutex;
 use tracing::{debug, info, warn};
@@ -46,6 +48,8 @@ pub struct Replica {
     parts: ReplicaParts,
     guard: Mutex<Option<Arc<LeaseGuard>>>,
     node: NodeRecord,
+    /// What was found out lately about the leases of others.
+    seen: living::Seen,
 }
 
 impl std::fmt::Debug for Replica {
@@ -71,6 +75,7 @@ impl Replica {
         let replica = Arc::new(Self {
             guard: Mutex::new(None),
             node,
+            seen: living::Seen::default(),
             parts,
         });
         let acquired = replica.acquire().await.map_err(JoinError::Coordinator)?;
@@ -91,6 +96,17 @@ impl Replica {
             lease: self.lease_name(),
             token: guard.token().get(),
         })
+    }
+
+    /// The same, with the lease itself: what is held with it is to be let go of when it is lost, even if there is another
+    /// one by then.
+    pub fn hold(&self) -> Option<(OwnerPair, Validity)> {
+        let validity = self.guard()?.validity();
+        let owner = OwnerPair {
+            lease: self.lease_name(),
+            token: validity.token().get(),
+        };
+        Some((owner, validity))
     }
 
     /// The id of this boot.

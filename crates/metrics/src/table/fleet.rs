@@ -41,10 +41,16 @@ pub const TAKE_OVERS: Metric = counter(
     "mcpg_take_overs_total",
     &[words(
         "what",
-        &["call", "leadership", "upstream_session", "mailbox_request"],
+        &[
+            "call",
+            "leadership",
+            "upstream_session",
+            "upstream_stream",
+            "mailbox_request",
+        ],
     )],
-    "What this replica took over: a `call` or `mailbox_request` of a replica that is dead, the `leadership`, an \
-     `upstream_session` that had to be opened again",
+    "What this replica took over: a `call`, `mailbox_request` or `upstream_stream` (the GET stream of an upstream session) of \
+     a replica that is dead, the `leadership`, an `upstream_session` that had to be opened again",
 );
 
 /// Writes that came too late.
