@@ -26,8 +26,8 @@ pub struct Sweeper {
     pub calls: Calls,
     /// The mail that may have to be answered.
     pub mailbox: Mailbox,
-    /// The subscriptions that may have to be taken over.
-    pub subscriptions: Subscriptions,
+    /// The subscriptions that may have to be taken over, where they are shared.
+    pub subscriptions: Option<Subscriptions>,
 }
 
 impl std::fmt::Debug for Sweeper {
@@ -91,13 +91,12 @@ impl Sweeper {
 
     /// Takes over one round's worth of subscriptions; whether none is left.
     async fn take_over(&self, boot: &BootId) -> bool {
+        let Some(subscriptions) = &self.subscriptions else {
+            return true;
+        };
         let mut cursor: Option<Cursor> = None;
         loop {
-            match self
-                .subscriptions
-                .take_over_from(boot, cursor.as_ref(), AT_ONCE)
-                .await
-            {
+            match subscriptions.take_over_from(boot, cursor.as_ref(), AT_ONCE).await {
                 Ok(sweep) if sweep.kept > 0 || sweep.taken_over >= AT_ONCE => return false,
                 Ok(sweep) => cursor = sweep.next,
                 Err(error) => {

@@ -98,6 +98,7 @@ impl Member {
                 judge: Arc::clone(fleet.replica()) as _,
                 calls: calls.clone(),
                 mailbox: mailbox.clone(),
+                subscriptions: None,
             },
         };
         let stopped = stop.clone().cancelled_owned();

@@ -206,12 +206,11 @@ impl GetStreams {
             }
             None => (&mut record.queue, Vec::new()),
         };
-        let before = log.base();
         for message in &messages {
             log.push(message);
         }
-        log.trim(&self.config.limits);
-        let dropped = log.base() - before;
+        let limits = &self.config.limits;
+        let dropped = log.trim_to(limits.max_events, limits.max_bytes);
         let lost = if target.is_none() { dropped } else { 0 };
         record.lost += lost;
         Ok((record, wake, lost))
