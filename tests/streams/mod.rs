@@ -1,4 +1,5 @@
 //! Streams of legacy clients through three replicas: delivered, resumed, cancelled, and what happens when a replica dies.
 
+mod resuming;
 mod selection;
 mod without_pubsub;

@@ -15,6 +15,7 @@ mod fault_proxy_counters;
 mod fault_proxy_relay;
 pub(crate) mod fleet;
 pub(crate) mod fleet_replica;
+pub(crate) mod following;
 pub(crate) mod gateway;
 pub(crate) mod http;
 pub(crate) mod keys;

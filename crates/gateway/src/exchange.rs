@@ -48,6 +48,11 @@ pub(crate) enum Event {
     },
     /// A request to the client that belongs to the call.
     Question(Question),
+    /// The executor lets go of its own caller for now and goes on; the client may be let go of as well.
+    Pause {
+        /// After how long the executor wants to be asked again.
+        retry_ms: u64,
+    },
 }
 
 /// A request to the client (elicitation, sampling, roots) that waits for its answer.
@@ -86,6 +91,11 @@ impl EventSink {
         };
         // A closed channel means that the call's driver has ended; its future is about to be dropped.
         let _ = self.events.send(event).await;
+    }
+
+    /// Says that the client may be let go of for so long.
+    pub(crate) async fn pause(&self, retry_ms: u64) {
+        let _ = self.events.send(Event::Pause { retry_ms }).await;
     }
 
     /// Asks the client and waits for the answer.

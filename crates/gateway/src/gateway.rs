@@ -141,6 +141,7 @@ impl Gateway {
             return Err(BootError::names(&collisions));
         }
         router.follow_members();
+        router.watch_owners();
         let stop_accepting = CancellationToken::new();
         let shutdown_timeout = server.shutdown_timeout;
         let drain = Arc::new(Drain::default());
@@ -227,15 +228,17 @@ impl Gateway {
         }
     }
 
-    /// Goes on serving, but asks every client to connect anew for its next request.
+    /// Goes on serving, but asks every client to connect anew for its next request, and those that follow a stream to go
+    /// on elsewhere.
     pub fn let_go(&self) {
         self.drain.let_go();
+        self.router.let_go();
     }
 
     /// Accepts nothing new, lets running calls finish, and stops the upstreams.
     pub async fn stop(self) {
         info!("Stopping: running calls may finish.");
-        self.drain.let_go();
+        self.let_go();
         self.stop_accepting.cancel();
         let finished = async {
             if let Front::Http { listening, .. } = self.front {

@@ -5,6 +5,7 @@ mod audit;
 mod backends;
 mod boot_error;
 mod exchange;
+mod frames;
 mod gateway;
 mod http;
 mod inspector;

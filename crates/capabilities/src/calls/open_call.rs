@@ -190,6 +190,25 @@ impl OpenCall {
         }
     }
 
+    /// Cancels the call, for a client whose cancel reached the owner itself. Who reads the stream elsewhere finds no
+    /// response then.
+    ///
+    /// # Errors
+    /// Why that could not be settled; it may be tried again.
+    pub async fn cancel(&mut self) -> Result<Result<(), Refused>, CallsError> {
+        let written = self.write(Head::cancel).await?;
+        // An attempt before this one, or another replica, was first: it is what the client wanted.
+        Ok(written.or_else(|refused| match refused {
+            Refused::Cancelled => Ok(()),
+            refused => Err(refused),
+        }))
+    }
+
+    /// The version of the head, as far as this replica has seen.
+    pub fn version(&self) -> Version {
+        self.stored.version
+    }
+
     /// Makes head and index entry live for another TTL, and looks at the head where somebody else wrote it.
     ///
     /// The owner calls it at least every quarter of the TTL, and at once when it has a lease again after it lost the

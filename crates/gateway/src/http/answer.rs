@@ -19,6 +19,8 @@ impl Frontend {
         match call.next().await {
             Some(Output::Answer(answer)) => whole(era, *answer),
             Some(Output::Stream) => respond::events(EventBody::new(&[], vec![call])),
+            // The call runs on by itself when it is let go of.
+            Some(Output::Frames(frames)) => respond::events(EventBody::of(frames)),
             Some(Output::Event(message)) => respond::events(EventBody::new(&[event(&message)], vec![call])),
             // Nobody waits for an answer any more, and none may be sent: a stream that ends without one.
             Some(Output::Cancelled) => respond::events(EventBody::new(&[], Vec::new())),

@@ -143,6 +143,9 @@ impl Frontend {
                     gathering.done.push(message);
                     return gathering.into_stream();
                 }
+                Some(Output::Frames(frames)) => {
+                    return respond::events(gathering.into_body().and(frames));
+                }
                 // Cancelled, or closed with its session: no entry in the answer.
                 Some(Output::Cancelled | Output::SessionClosed) | None => {}
             }
@@ -156,8 +159,12 @@ impl Frontend {
 
 impl Gathering {
     fn into_stream(self) -> Response<ResponseBody> {
+        respond::events(self.into_body())
+    }
+
+    fn into_body(self) -> EventBody {
         let done: Vec<Bytes> = self.done.iter().map(event).collect();
-        respond::events(EventBody::new(&done, self.running))
+        EventBody::new(&done, self.running)
     }
 }
 

@@ -38,6 +38,7 @@ impl Frontend {
             log_level: meta.log_level.map(LogLevel::as_str).map(str::to_owned),
             parameter_headers: parameter_headers(http_headers),
             session: None,
+            comes_back: false,
         };
         match self
             .router

@@ -10,10 +10,11 @@ use http_body::Body;
 use mcpg_capabilities::principal::Principal;
 use mcpg_config::app::Server;
 use mcpg_mcp::era::{EraHeaders, decide_without_body};
+use mcpg_mcp::headers::LAST_EVENT_ID;
 use tracing::debug;
 
 use super::access::Access;
-use super::body::ResponseBody;
+use super::body::{EventBody, ResponseBody};
 use super::drain::Drain;
 use super::guard::Guard;
 use super::respond;
@@ -121,12 +122,23 @@ impl Frontend {
         }
     }
 
-    /// A GET would open a stream of messages that belong to no request; there are none yet. A session that does not
-    /// exist is reported first, so that a client whose session is gone learns of it here too.
+    /// A GET goes on with the stream of a call. A session that does not exist is reported first, so that a client whose
+    /// session is gone learns of it here too.
     async fn get<B>(&self, principal: &Principal, request: &Request<B>) -> Response<ResponseBody> {
-        match self.require_session(principal, request).await {
-            Ok(_) => respond::method_not_allowed("POST, DELETE"),
-            Err(response) => response,
+        let session = match self.require_session(principal, request).await {
+            Ok(session) => session,
+            Err(response) => return response,
+        };
+        let Some(id) = request.headers().get(LAST_EVENT_ID) else {
+            return respond::method_not_allowed("POST, DELETE");
+        };
+        let event = id.to_str().ok().and_then(|id| self.router.event_of(&session, id));
+        match event {
+            Some(event) => respond::events(EventBody::of(self.router.resume_call(&session, event))),
+            None => respond::refusal(
+                StatusCode::BAD_REQUEST,
+                "the Last-Event-ID was not minted for this session",
+            ),
         }
     }
 

@@ -17,9 +17,11 @@ use super::catalogue::{Catalogue, Cursors};
 use super::drive::Patience;
 use super::elsewhere::Elsewhere;
 use super::endings::Endings;
+use super::followers::Followers;
 use super::head::Heads;
 use super::live::LiveCalls;
 use super::sessions::Openings;
+use super::stream::Streams;
 use crate::audit::Audit;
 use crate::backends::OwnBindings;
 use crate::observe::{Meters, Scopes};
@@ -57,6 +59,7 @@ pub(crate) struct Router {
     pub(super) heads: Arc<Heads>,
     /// Through which cancels find calls that run elsewhere; `None` where they are not to.
     pub(super) cancels: Option<Calls>,
+    pub(super) streams: Arc<Streams>,
     pub(super) mailbox: Mailbox,
     pub(super) patience: Patience,
     /// `None` where nothing is written down.
@@ -82,6 +85,13 @@ impl Router {
             mac: settings.mac.clone(),
             tasks: tasks.clone(),
         };
+        let heads = Arc::new(heads);
+        let streams = Streams {
+            heads: Arc::clone(&heads),
+            sessions: Arc::clone(&settings.sessions),
+            mailbox: settings.mailbox.clone(),
+            followers: Arc::new(Followers::default()),
+        };
         let router = Arc::new(Self {
             own: settings.own,
             members: settings.members,
@@ -91,8 +101,9 @@ impl Router {
             openings: Openings::default(),
             elsewhere: Elsewhere::default(),
             live: Arc::default(),
-            heads: Arc::new(heads),
+            heads,
             cancels: settings.cancels,
+            streams: Arc::new(streams),
             mailbox: settings.mailbox,
             patience: Patience {
                 upgrade: settings.upgrade_after,
@@ -110,6 +121,11 @@ impl Router {
         settings.fleet.view().listen(Arc::clone(&endings) as _);
         router.sessions.close_with(endings);
         router
+    }
+
+    /// Lets the clients that follow a stream go on elsewhere.
+    pub(crate) fn let_go(&self) {
+        self.streams.followers.let_go();
     }
 
     /// How many calls run.

@@ -5,8 +5,10 @@
 //! that becomes a stream in a legacy session gets a head first, by which other replicas find it.
 
 mod answer;
+mod ending;
 mod log_filter;
 mod running;
+mod speaking;
 
 use std::pin::{Pin, pin};
 use std::sync::Arc;
@@ -16,16 +18,19 @@ use bytes::Bytes;
 use mcpg_capabilities::sessions::{SessionId, Sessions};
 use mcpg_mcp::id::RequestId;
 use serde_json::value::RawValue;
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, oneshot};
 use tokio::time::{Interval, sleep};
 
 pub(crate) use self::answer::Final;
 pub(super) use self::log_filter::LogFilter;
+pub(in crate::router) use self::running::outcome_unknown;
 use self::running::{Ended, Running};
 use super::head::{CallHead, Met};
 use super::live::{Control, LiveCalls};
+use super::stream::{State, Stream, Streams};
 use crate::audit::Entry;
 use crate::exchange::{Event, Outcome};
+use crate::frames::Frames;
 use crate::observe::Meter;
 
 /// How many events wait for a slow client before the call itself waits.
@@ -36,6 +41,8 @@ pub(super) const EVENT_QUEUE: usize = 32;
 pub(crate) enum Output {
     /// The response is a stream from here on, whatever comes.
     Stream,
+    /// The response is a stream from here on, and what comes out of this is all of it.
+    Frames(Frames),
     /// A notification or a request to the client, as a whole JSON-RPC message.
     Event(Bytes),
     /// The call's only answer; nothing follows.
@@ -45,6 +52,9 @@ pub(crate) enum Output {
     /// The session was closed while the call ran.
     SessionClosed,
 }
+
+/// Where is told whether a cancel was taken; if not, it has to go by the head of the call.
+pub(super) type CancelTaken = oneshot::Sender<bool>;
 
 /// What the loss of the client's connection means.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -71,6 +81,10 @@ pub(super) struct InSession {
     pub(super) id: SessionId,
     pub(super) sessions: Arc<Sessions>,
     pub(super) head: CallHead,
+    /// How its stream is logged; `None` where the client cannot come back for it.
+    pub(super) streams: Option<Arc<Streams>>,
+    /// Whether the client understands an event without data.
+    pub(super) places: bool,
     /// Whether the record that the call started with may lack the latest change of the log level.
     pub(super) level_may_be_old: bool,
 }
@@ -123,14 +137,15 @@ impl Driver {
                     Some(Ended::Outcome(outcome))
                 }
                 Some(control) = next_control(&mut control) => match control {
-                    Control::Cancel => Some(Ended::Cancelled),
+                    Control::Cancel(taken) => running.cancel(taken),
                     Control::CloseSession => Some(Ended::SessionClosed),
                     Control::Look(version) => running.look(version).await,
                 },
                 met = opened(&mut running.driver.session) => running.met(met).await,
                 () = &mut upgrade, if !running.is_upgrading => running.upgrade().await,
                 () = tick(&mut running.keeping) => running.keep().await,
-                () = &mut running.deadline => Some(running.time_out()),
+                news = news(&mut running.stream) => news.and_then(|state| running.heard(state)),
+                () = &mut running.deadline, if !running.waits_for_room() => Some(running.time_out()),
                 () = running.driver.output.closed(), if running.connected => running.disconnected(),
             };
             if let Some(ended) = ended {
@@ -145,6 +160,13 @@ impl Driver {
 async fn next_control(control: &mut Option<mpsc::Receiver<Control>>) -> Option<Control> {
     match control {
         Some(control) => control.recv().await,
+        None => std::future::pending().await,
+    }
+}
+
+async fn news(stream: &mut Option<Stream>) -> Option<State> {
+    match stream {
+        Some(stream) => stream.news().await,
         None => std::future::pending().await,
     }
 }

@@ -1,9 +1,10 @@
 //! What happens here when a session ends somewhere.
 
+use std::collections::HashSet;
 use std::sync::{Arc, Weak};
 
 use async_trait::async_trait;
-use mcpg_capabilities::sessions::{Closer, SessionError};
+use mcpg_capabilities::sessions::{Closer, SessionError, SessionId};
 use mcpg_capabilities::view::Listener;
 use serde_json::value::RawValue;
 use tracing::debug;
@@ -37,7 +38,10 @@ impl Listener for Endings {
         let Some(router) = self.router.upgrade() else {
             return;
         };
-        for session in router.live.sessions() {
+        router.streams.followers.look_all();
+        let followed = router.streams.followers.sessions();
+        let sessions: HashSet<SessionId> = router.live.sessions().into_iter().chain(followed).collect();
+        for session in sessions {
             let at = Arc::clone(&router);
             router.tasks.spawn(async move {
                 if let Err(SessionError::Unknown) = at.sessions.current(&session).await {
@@ -81,5 +85,6 @@ impl Router {
             // A full queue belongs to a call that is ending already.
             let _ = call.try_send(Control::CloseSession);
         }
+        self.streams.followers.close_session(session);
     }
 }

@@ -23,10 +23,10 @@ use tracing::debug;
 use crate::observe::carried;
 
 /// The pauses between attempts to reach the coordinator.
-const FIRST_PAUSE: Duration = Duration::from_millis(50);
-const LONGEST_PAUSE: Duration = Duration::from_secs(2);
+pub(super) const FIRST_PAUSE: Duration = Duration::from_millis(50);
+pub(super) const LONGEST_PAUSE: Duration = Duration::from_secs(2);
 /// How long a result waits for a head that is being written: one operation of the coordinator.
-const PATIENCE: Duration = Duration::from_secs(5);
+pub(super) const PATIENCE: Duration = Duration::from_secs(5);
 
 /// What the heads of all calls share.
 pub(super) struct Heads {
@@ -110,6 +110,17 @@ impl CallHead {
 
     pub(super) fn is_unwritten(&self) -> bool {
         matches!(self.stage, Stage::Unwritten)
+    }
+
+    /// Hands over the head that stands, to be kept by a stream.
+    pub(super) fn take_open(&mut self) -> Option<Box<OpenCall>> {
+        match std::mem::replace(&mut self.stage, Stage::Over) {
+            Stage::Open(call) => Some(call),
+            other => {
+                self.stage = other;
+                None
+            }
+        }
     }
 
     pub(super) fn is_open(&self) -> bool {
@@ -278,10 +289,17 @@ impl CallHead {
 fn verdict(ended: Ended) -> Verdict {
     match ended {
         Ended::Mine => Verdict::Outcome,
+        Ended::Refused(refused) => verdict_of(refused),
+    }
+}
+
+/// What may be sent when the end of a call was refused.
+pub(super) fn verdict_of(refused: Refused) -> Verdict {
+    match refused {
         // Nobody can have answered in the place of this replica: there is no head that says so.
-        Ended::Refused(Refused::Gone | Refused::OverBudget) => Verdict::Outcome,
-        Ended::Refused(Refused::Cancelled) => Verdict::Nothing,
-        Ended::Refused(Refused::Claimed) => Verdict::Unknown,
+        Refused::Gone | Refused::OverBudget => Verdict::Outcome,
+        Refused::Cancelled => Verdict::Nothing,
+        Refused::Claimed => Verdict::Unknown,
     }
 }
 

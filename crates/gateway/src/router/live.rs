@@ -8,11 +8,13 @@ use mcpg_mcp::id::RequestId;
 use parking_lot::Mutex;
 use tokio::sync::mpsc;
 
+use super::drive::CancelTaken;
+
 /// What reaches a running call from other requests of its session.
 #[derive(Debug)]
 pub(super) enum Control {
-    /// The client cancels it.
-    Cancel,
+    /// The client cancels it. Whoever asks is told whether that was enough.
+    Cancel(CancelTaken),
     /// Its session was closed.
     CloseSession,
     /// Its head was changed, by a write with this version as far as that is known.

@@ -10,6 +10,7 @@ use mcpg_capabilities::sessions::SessionError;
 use mcpg_mcp::id::RequestId;
 use mcpg_mcp::object::Object;
 use serde_json::value::RawValue;
+use tokio::sync::oneshot;
 use tracing::debug;
 
 use super::core::Router;
@@ -89,9 +90,12 @@ impl Router {
             return Ok(());
         };
         if let Some(call) = self.live.find(session.id.name(), &id) {
-            // The call may have ended since; then there is nothing to cancel.
-            let _ = call.send(Control::Cancel).await;
-            return Ok(());
+            let (taken, is_taken) = oneshot::channel();
+            // One that has ended since, or is about to, is asked no more: its head decides.
+            let _ = call.send(Control::Cancel(taken)).await;
+            if is_taken.await.unwrap_or(false) {
+                return Ok(());
+            }
         }
         let (Ok(key), Some(calls)) = (CallKey::new(&session.id, id.as_json()), &self.cancels) else {
             return Ok(());
@@ -107,7 +111,7 @@ impl Router {
     }
 
     /// Tells the owner of a call that its head was changed.
-    async fn wake(&self, owner: Option<BootId>, call: &CallKey, version: Version) {
+    pub(super) async fn wake(&self, owner: Option<BootId>, call: &CallKey, version: Version) {
         match owner {
             Some(owner) if owner == *self.heads.replica.boot() => self.look_at(call, Some(version)).await,
             Some(owner) => {
@@ -130,10 +134,12 @@ impl Router {
             // A full queue has a look in it, or belongs to a call that is ending.
             let _ = call.try_send(Control::Look(None));
         }
+        self.streams.followers.look_all();
     }
 
-    /// Lets a call that runs here look at its head.
+    /// Lets a call that runs here, and whoever follows its stream here, look at its head.
     pub(super) async fn look_at(&self, call: &CallKey, version: Option<Version>) {
+        self.streams.followers.look(call, version);
         let Ok(id) = RequestId::from_json(call.id()) else {
             return;
         };

@@ -9,6 +9,7 @@ mod drive;
 mod elsewhere;
 mod endings;
 mod execute;
+mod followers;
 mod forward;
 mod head;
 mod initialize;
@@ -23,6 +24,7 @@ mod reopening;
 mod resources;
 mod sessions;
 mod start;
+mod stream;
 
 pub(crate) use call::Call;
 pub(crate) use catalogue::Kind;

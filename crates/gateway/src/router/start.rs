@@ -55,6 +55,8 @@ pub(crate) struct Client {
     pub(crate) parameter_headers: http::HeaderMap,
     /// `None` in the modern era.
     pub(crate) session: Option<SessionRef>,
+    /// Whether it can come back for what it misses when its connection is lost.
+    pub(crate) comes_back: bool,
 }
 
 /// A request of a client, with what was read of its params on the way in.
@@ -127,7 +129,14 @@ impl Client {
             log_level: record.log_level.clone(),
             parameter_headers: http::HeaderMap::new(),
             session: Some(session),
+            comes_back: true,
         }
+    }
+
+    /// The same client at the other end of a pipe, which is lost once.
+    pub(crate) fn over_a_pipe(mut self) -> Self {
+        self.comes_back = false;
+        self
     }
 
     fn era(&self) -> Era {
@@ -156,7 +165,7 @@ impl Router {
             Err(Unavailable) => (None, true),
         };
         let (session, controls) = match &client.session {
-            Some(session) => match self.register(session, &request.id) {
+            Some(session) => match self.register(&client, session, &request.id) {
                 Ok((session, controls)) => (Some(session), Some(controls)),
                 Err(error) => {
                     if let Some(line) = &mut audit {
@@ -222,6 +231,7 @@ impl Router {
     /// Lets the call of a session be found by what is said to it from elsewhere.
     fn register(
         &self,
+        client: &Client,
         session: &SessionRef,
         id: &RequestId,
     ) -> Result<(InSession, mpsc::Receiver<Control>), ErrorObject> {
@@ -237,6 +247,8 @@ impl Router {
             id: session.id.clone(),
             sessions: Arc::clone(&self.sessions),
             head: CallHead::new(&self.heads, key),
+            streams: client.comes_back.then(|| Arc::clone(&self.streams)),
+            places: client.version == ProtocolVersion::V2025_11_25,
             level_may_be_old: !session.is_current,
         };
         Ok((session, controls))

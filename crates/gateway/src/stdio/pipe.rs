@@ -130,10 +130,11 @@ impl Pipe {
             meter.end(Ending::Error, StatusCode::OK);
             return refused(&error);
         }
-        match self
-            .router
-            .start(ClientRequest::of(request, params), Client::of(session), meter)
-        {
+        match self.router.start(
+            ClientRequest::of(request, params),
+            Client::of(session).over_a_pipe(),
+            meter,
+        ) {
             Ok(call) => Ok(Step::Run(call)),
             Err(error) => refused(&error),
         }
@@ -274,5 +275,6 @@ fn modern_client(meta: &RequestMeta<'_>) -> Client {
         log_level: meta.log_level.map(LogLevel::as_str).map(str::to_owned),
         parameter_headers: http::HeaderMap::new(),
         session: None,
+        comes_back: false,
     }
 }

@@ -89,7 +89,8 @@ impl RunningCalls {
 pub(super) async fn follow(id: &RequestId, call: &mut Call, output: &Output) -> Option<Bytes> {
     loop {
         match call.next().await {
-            Some(Said::Stream) => {}
+            // Frames are for clients that come back, which this one cannot.
+            Some(Said::Stream | Said::Frames(_)) => {}
             Some(Said::Event(message)) => output.say(message).await,
             Some(Said::Answer(answer)) => return Some(answer.message),
             // Whoever cancels wants no answer, and a closed session has nobody to hear one.

@@ -23,7 +23,7 @@ pub(super) struct Conversation<'a> {
     /// The id of the request, if there is one: a GET stream belongs to none.
     id: Option<&'a RequestId>,
     /// Who hears about the call; nobody about requests of the gateway itself.
-    caller: Option<&'a Caller>,
+    pub(super) caller: Option<&'a Caller>,
     pub(super) questions: Questions<'a>,
 }
 

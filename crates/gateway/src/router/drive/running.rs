@@ -3,43 +3,37 @@
 use std::collections::HashMap;
 use std::pin::Pin;
 
-use bytes::Bytes;
-use http::StatusCode;
-use mcpg_capabilities::calls::Version;
-use mcpg_capabilities::calls::{QuestionAnswer, Refused};
+use mcpg_capabilities::calls::{Refused, Version};
 use mcpg_capabilities::sessions::SessionError;
 use mcpg_mcp::error::ErrorObject;
-use mcpg_mcp::id::RequestId;
-use mcpg_mcp::initialize::ClientCapabilities;
-use mcpg_mcp::version::Era;
-use mcpg_mcp::write;
-use serde_json::value::RawValue;
 use tokio::sync::oneshot;
-use tokio::time::{Instant, Interval, MissedTickBehavior, Sleep, interval_at};
+use tokio::time::{Interval, Sleep};
 
-use super::answer::answer;
-use super::log_filter::LogFilter;
-use super::{Disconnect, Driver, InSession, Output};
-use crate::audit;
-use crate::exchange::{Answer, Event, Outcome, Question};
-use crate::observe::{CancelCause, Ending};
-use crate::router::head::{Met, Verdict};
+use super::{CancelTaken, Disconnect, Driver, Output};
+use crate::exchange::{Answer, Event, Outcome};
+use crate::observe::CancelCause;
+use crate::router::head::Met;
+use crate::router::stream::{State, Stream, StreamParts};
 
 pub(super) struct Running {
     pub(super) driver: Driver,
     /// Whether the response is becoming a stream, or is one.
     pub(super) is_upgrading: bool,
     /// Whether anything was said that made the response a stream.
-    is_stream: bool,
-    timed_out: bool,
+    pub(super) is_stream: bool,
+    /// Where everything is said, once the head of a call stands whose client can come back.
+    pub(super) stream: Option<Stream>,
+    /// How many questions on that stream the client owes an answer to.
+    owed: usize,
+    pub(super) timed_out: bool,
     pub(super) connected: bool,
     pub(super) deadline: Pin<Box<Sleep>>,
     /// When the head is to be kept from running out, once it stands.
     pub(super) keeping: Option<Interval>,
     /// Events that wait for the head. The executor waits after the first; the rest comes with the outcome.
-    waiting: Vec<Event>,
-    /// The questions that the client owes an answer to, by their numbers.
-    pending: HashMap<u64, oneshot::Sender<Answer>>,
+    pub(super) waiting: Vec<Event>,
+    /// The questions of a call without a stream that the client owes an answer to, by their numbers.
+    pub(super) pending: HashMap<u64, oneshot::Sender<Answer>>,
 }
 
 /// How a call ends.
@@ -69,6 +63,8 @@ impl Running {
             driver,
             is_upgrading: false,
             is_stream: false,
+            stream: None,
+            owed: 0,
             timed_out: false,
             connected: true,
             keeping: None,
@@ -77,16 +73,30 @@ impl Running {
         }
     }
 
-    /// While the head is being written, the executor waits with what it has to say.
+    /// While the head is being written, and while its stream takes no more, the executor waits with what it has to say.
     pub(super) fn takes_events(&self) -> bool {
         let session = self.driver.session.as_ref();
-        session.is_none_or(|session| !session.head.is_on_its_way())
+        session.is_none_or(|session| !session.head.is_on_its_way()) && !self.waits_for_room()
+    }
+
+    /// Whether the stream takes no more at the moment.
+    pub(super) fn waits_for_room(&self) -> bool {
+        self.stream.as_ref().is_some_and(|stream| !stream.has_room())
+    }
+
+    /// How many answers are owed.
+    pub(super) fn owed(&self) -> usize {
+        self.owed + self.pending.len()
     }
 
     /// Takes an event of the executor: to the client, or as the reason to become a stream.
     pub(super) async fn take(&mut self, event: Event) -> Option<Ended> {
         self.alive();
         let event = self.wanted(event).await?;
+        if let Some(stream) = &self.stream {
+            stream.say(event);
+            return None;
+        }
         match &mut self.driver.session {
             Some(session) if session.head.is_unwritten() => {
                 session.head.start_opening();
@@ -124,6 +134,14 @@ impl Running {
     /// The head stands, or will not.
     pub(super) async fn met(&mut self, met: Met) -> Option<Ended> {
         match met {
+            Met::Stands if self.can_be_resumed() => {
+                self.begin_stream().await;
+                let waiting = std::mem::take(&mut self.waiting);
+                if let Some(stream) = &self.stream {
+                    waiting.into_iter().for_each(|event| stream.say(event));
+                }
+                None
+            }
             Met::Stands => {
                 self.keep_from_now_on();
                 self.say(Output::Stream).await;
@@ -144,8 +162,31 @@ impl Running {
         }
     }
 
+    /// The client cancels the call; whether that ends it right away. Where others may read its stream, the cancel has
+    /// to stand in the head first.
+    pub(super) fn cancel(&self, taken: CancelTaken) -> Option<Ended> {
+        let is_taken = self.stream.is_none();
+        // Whoever asked may be gone.
+        let _ = taken.send(is_taken);
+        is_taken.then_some(Ended::Cancelled)
+    }
+
+    /// Hears what the stream has to tell.
+    pub(super) fn heard(&mut self, state: State) -> Option<Ended> {
+        self.owed = state.owed;
+        self.alive();
+        if state.session_closed {
+            return Some(Ended::SessionClosed);
+        }
+        state.refused.map(Ended::from)
+    }
+
     /// Looks at the head, because somebody said that it was changed.
     pub(super) async fn look(&mut self, version: Option<Version>) -> Option<Ended> {
+        if let Some(stream) = &self.stream {
+            stream.look(version);
+            return None;
+        }
         let session = self.driver.session.as_mut()?;
         match session.head.look(version).await {
             Ok(answers) => {
@@ -183,7 +224,7 @@ impl Running {
     pub(super) fn time_out(&mut self) -> Ended {
         self.timed_out = true;
         let patience = self.driver.patience;
-        let error = ErrorObject::timeout(if self.pending.is_empty() {
+        let error = ErrorObject::timeout(if self.owed() == 0 {
             format!("no sign of life for {} ms", patience.silence.as_millis())
         } else {
             format!(
@@ -206,267 +247,33 @@ impl Running {
         self.driver.meter.cut_off(cause);
     }
 
-    /// Tells the client how its call ended, if it is still there.
-    pub(super) async fn finish(mut self, ended: Ended) {
-        self.pending.clear();
-        let last = match ended {
-            Ended::Outcome(outcome) => self.conclude(outcome).await,
-            Ended::Cancelled => self.without_answer(Output::Cancelled),
-            Ended::SessionClosed => self.without_answer(Output::SessionClosed),
-            Ended::Abandoned => return self.ends_without_answer(audit::Ending::Disconnected),
-        };
-        match last {
-            Output::Cancelled => self.ends_without_answer(audit::Ending::Cancelled),
-            Output::SessionClosed => self.ends_without_answer(audit::Ending::SessionClosed),
-            Output::Stream | Output::Event(_) | Output::Answer(_) => {}
-        }
-        let (ending, status) = (self.ending(&last), self.status(&last));
-        let Running {
-            driver, connected, ..
-        } = self;
-        // Counted before the client can know: whoever has an answer finds it in the numbers.
-        driver.meter.end(ending, status);
-        if connected {
-            // Nothing comes after this, so a client that takes it no more has no consequence.
-            let _ = tokio::time::timeout(driver.patience.silence, driver.output.send(last)).await;
-        }
+    /// Whether the client can come back for what is said.
+    pub(super) fn can_be_resumed(&self) -> bool {
+        let session = self.driver.session.as_ref();
+        session.is_some_and(|session| session.streams.is_some())
     }
 
-    fn status(&self, last: &Output) -> StatusCode {
-        let era = if self.driver.disconnect == Disconnect::Cancel {
-            Era::Modern
-        } else {
-            Era::Legacy
-        };
-        match last {
-            _ if self.is_stream => StatusCode::OK,
-            Output::Answer(answer) => answer.status(era),
-            Output::SessionClosed => StatusCode::NOT_FOUND,
-            _ => StatusCode::OK,
-        }
-    }
-
-    fn ending(&self, last: &Output) -> Ending {
-        match last {
-            Output::Answer(answer) if answer.not_started => Ending::Unavailable,
-            Output::Answer(answer) if answer.is_result => Ending::Ok,
-            Output::Answer(_) if self.timed_out => Ending::Timeout,
-            Output::Answer(_) => Ending::Error,
-            _ => Ending::Cancelled,
-        }
-    }
-
-    /// What may be sent, now that there is an outcome.
-    async fn conclude(&mut self, outcome: Outcome) -> Output {
-        let Some(mut session) = self.driver.session.take() else {
-            return self.response(outcome);
-        };
-        let last = match session.head.settle().await {
-            Met::Cancelled => Output::Cancelled,
-            Met::Duplicate => {
-                let duplicate = self.duplicate();
-                self.response(Err(duplicate.into()))
-            }
-            Met::Unknown => self.response(Err(outcome_unknown().into())),
-            met @ (Met::Stands | Met::Delayed) => {
-                if met == Met::Stands {
-                    self.send_waiting().await;
-                }
-                match session.head.end().await {
-                    Verdict::Outcome => self.response(outcome),
-                    Verdict::Nothing => Output::Cancelled,
-                    Verdict::Unknown => self.response(Err(outcome_unknown().into())),
-                }
-            }
-        };
-        // Before the answer is sent: the client may use the id again as soon as it has the answer.
-        self.driver.live.end(&session.id, &self.driver.id);
-        last
-    }
-
-    /// Sends the notifications that waited for the head; questions have come too late.
-    async fn send_waiting(&mut self) {
-        let waiting = std::mem::take(&mut self.waiting);
-        let notifications: Vec<Bytes> = waiting.iter().filter_map(notification).collect();
-        if notifications.is_empty() {
-            return;
-        }
-        self.say(Output::Stream).await;
-        for message in notifications {
-            self.say(Output::Event(message)).await;
-        }
-    }
-
-    fn without_answer(&mut self, last: Output) -> Output {
-        if let Some(InSession { id, head, .. }) = self.driver.session.take() {
-            self.driver.live.end(&id, &self.driver.id);
-            head.abandon();
-        }
-        last
-    }
-
-    fn ends_without_answer(&mut self, ending: audit::Ending) {
-        if let Some(line) = &mut self.driver.audit {
-            line.ended(ending);
-        }
-    }
-
-    fn response(&mut self, outcome: Outcome) -> Output {
-        if let Some(line) = &mut self.driver.audit {
-            line.answered(&outcome);
-        }
-        Output::Answer(Box::new(answer(&self.driver.id, outcome)))
-    }
-
-    /// The event, unless this client does not want it or cannot answer it.
-    async fn wanted(&mut self, event: Event) -> Option<Event> {
-        match event {
-            Event::Notification { method, params } => {
-                if method == "notifications/message" {
-                    self.learn_level().await;
-                }
-                let hidden = self.driver.log_level.hides(&method, params.as_deref());
-                (!hidden).then_some(Event::Notification { method, params })
-            }
-            Event::Question(question) => self.answerable(question).map(Event::Question),
-        }
-    }
-
-    /// Reads the client's log level, once, where it may have been set at another replica meanwhile.
-    async fn learn_level(&mut self) {
+    /// From here on everything is said on the stream, whose head stands.
+    pub(super) async fn begin_stream(&mut self) {
         let Some(session) = &mut self.driver.session else {
             return;
         };
-        if !std::mem::replace(&mut session.level_may_be_old, false) {
+        let (Some(streams), Some(call)) = (&session.streams, session.head.take_open()) else {
             return;
-        }
-        if let Ok(record) = session.sessions.current(&session.id).await {
-            self.driver.log_level = LogFilter::of(record.log_level.as_deref(), Era::Legacy);
-        }
-    }
-
-    fn answerable(&self, question: Question) -> Option<Question> {
-        // The modern era has no requests to the client: dropping the question tells the executor.
-        self.driver.session.as_ref()?;
-        if !answers(&self.driver.capabilities, &question.method) {
-            let refusal = ErrorObject::method_not_found(&question.method);
-            let _ = question.answer.send(Err(refusal.to_raw()));
-            return None;
-        }
-        self.connected.then_some(question)
-    }
-
-    async fn pass_on(&mut self, event: Event) -> Option<Ended> {
-        if let Some(message) = notification(&event) {
-            self.say(Output::Event(message)).await;
-        }
-        match event {
-            Event::Question(question) => self.ask(question).await,
-            Event::Notification { .. } => None,
-        }
-    }
-
-    async fn ask(&mut self, question: Question) -> Option<Ended> {
-        let session = self.driver.session.as_mut().filter(|_| self.connected)?;
-        match session.head.ask().await {
-            Ok(Some((number, id))) => {
-                self.pending.insert(number, question.answer);
-                self.alive();
-                let id = RequestId::from_string(&id);
-                let message = write::request(&id, &question.method, question.params.as_deref());
-                self.say(Output::Event(message)).await;
-                None
-            }
-            // Dropping the question tells the executor.
-            Ok(None) => None,
-            Err(refused) => Some(refused.into()),
-        }
-    }
-
-    fn answered(&mut self, answers: Vec<(u64, QuestionAnswer)>) {
-        if answers.is_empty() {
-            return;
-        }
-        for (number, answer) in answers {
-            if let Some(waiting) = self.pending.remove(&number) {
-                // The executor may have given the question up; then nobody needs the answer.
-                let _ = waiting.send(answer.into());
-            }
-        }
-        self.alive();
-    }
-
-    /// Counts the silence from now on.
-    fn alive(&mut self) {
-        let patience = self.driver.patience;
-        let silence = if self.pending.is_empty() {
-            patience.silence
-        } else {
-            patience.question
         };
-        self.deadline.as_mut().reset(Instant::now() + silence);
-    }
-
-    fn keep_from_now_on(&mut self) {
-        if let Some(session) = &self.driver.session {
-            let every = session.head.keep_every();
-            let mut keeping = interval_at(Instant::now() + every, every);
-            keeping.set_missed_tick_behavior(MissedTickBehavior::Delay);
-            self.keeping = Some(keeping);
-        }
-    }
-
-    async fn say(&mut self, output: Output) {
-        if !std::mem::replace(&mut self.is_stream, true) {
-            self.driver.meter.upgraded();
-        }
-        if !self.connected {
-            return;
-        }
-        let patience = self.driver.patience.silence;
-        let sent = tokio::time::timeout(patience, self.driver.output.send(output)).await;
-        if !matches!(sent, Ok(Ok(()))) {
-            // Gone, or so slow that its stream is given up: the call itself goes on.
-            self.lose_client();
-        }
-    }
-
-    fn lose_client(&mut self) {
-        self.connected = false;
-        // Nobody can answer any more.
-        self.pending.clear();
-    }
-
-    fn duplicate(&self) -> ErrorObject {
-        ErrorObject::invalid_request(format!(
-            "id {} is still in use by a running request of this session",
-            self.driver.id
-        ))
+        let (stream, frames) = streams.begin(StreamParts {
+            call,
+            session: session.id.clone(),
+            places: session.places,
+        });
+        self.stream = Some(stream);
+        self.say(Output::Frames(frames)).await;
     }
 }
 
-fn notification(event: &Event) -> Option<Bytes> {
-    match event {
-        Event::Notification { method, params } => Some(write::notification(method, params.as_deref())),
-        Event::Question(_) => None,
-    }
-}
-
-fn outcome_unknown() -> ErrorObject {
+pub(in crate::router) fn outcome_unknown() -> ErrorObject {
     ErrorObject::internal_with_reason(
         "outcome_unknown",
         "this replica lost track of the call: whether it was executed is unknown",
     )
-}
-
-/// Whether a client with these capabilities answers such a question.
-fn answers(capabilities: &RawValue, method: &str) -> bool {
-    let declared = ClientCapabilities::new(capabilities);
-    match method {
-        "elicitation/create" => declared.has("elicitation"),
-        "sampling/createMessage" => declared.sampling(),
-        "roots/list" => declared.roots(),
-        "ping" => true,
-        _ => false,
-    }
 }

@@ -106,6 +106,8 @@ async fn rig(disconnect: Disconnect) -> Rig {
             id: session.clone(),
             sessions: Arc::clone(&replica.sessions),
             head: CallHead::new(&replica.heads, key),
+            streams: None,
+            places: true,
             level_may_be_old: false,
         }),
         live: Arc::clone(&live),
@@ -245,8 +247,10 @@ async fn a_cancel_ends_a_call_without_an_answer() {
         ..
     } = rig(Disconnect::RunOn).await;
     let control = live.find(session.name(), &RequestId::from_number(1)).unwrap();
-    control.send(Control::Cancel).await.unwrap();
+    let (taken, is_taken) = oneshot::channel();
+    control.send(Control::Cancel(taken)).await.unwrap();
     drive(driver, pending(), events, controls).await;
+    assert!(is_taken.await.unwrap());
     assert!(matches!(outputs.recv().await, Some(Output::Cancelled)));
     assert!(live.find(session.name(), &RequestId::from_number(1)).is_none());
 }

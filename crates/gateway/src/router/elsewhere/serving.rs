@@ -173,7 +173,8 @@ impl Serving {
 
     fn take(&self, line: &mut Line, event: Event) {
         let said = match notification(event) {
-            Ok(said) => said,
+            Ok(Some(said)) => said,
+            Ok(None) => return,
             Err(question) => {
                 line.questions += 1;
                 self.router

@@ -63,11 +63,12 @@ fn is_progress(said: &Said) -> bool {
     matches!(said, Said::Notification { method, .. } if method == "notifications/progress")
 }
 
-/// A notification as it is told.
-pub(super) fn notification(event: Event) -> Result<Said, crate::exchange::Question> {
+/// A notification as it is told; nothing for what means nothing to a process.
+pub(super) fn notification(event: Event) -> Result<Option<Said>, crate::exchange::Question> {
     match event {
-        Event::Notification { method, params } => Ok(Said::Notification { method, params }),
+        Event::Notification { method, params } => Ok(Some(Said::Notification { method, params })),
         Event::Question(question) => Err(question),
+        Event::Pause { .. } => Ok(None),
     }
 }
 

@@ -48,8 +48,23 @@ impl Conversation<'_> {
         loop {
             match self.read_events(&mut events, &mut place).await? {
                 StreamEnd::Answered(answer) => return answer,
-                StreamEnd::Early(cause) => events = self.resume(http, &mut place, cause).await?,
+                StreamEnd::Early(cause) => {
+                    self.pause(&place).await;
+                    events = self.resume(http, &mut place, cause).await?;
+                }
             }
+        }
+    }
+
+    /// An upstream that lets go of the gateway does not want to hold a connection for as long as the call takes; nor
+    /// does the client's have to be held then.
+    async fn pause(&mut self, place: &Place) {
+        if let Some(caller) = self.caller
+            && place.last_id().is_some()
+        {
+            let pause = place.pause(self.upstream.settings.timing.reopen);
+            let retry_ms = u64::try_from(pause.as_millis()).unwrap_or(u64::MAX);
+            self.questions.during(caller.events.pause(retry_ms)).await;
         }
     }
 

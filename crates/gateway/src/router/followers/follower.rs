@@ -1,0 +1,299 @@
+//! Follows the stream of one call for one connection.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use mcpg_capabilities::calls::{CallKey, CallsError, Follow, Over, Version};
+use mcpg_capabilities::delivery::{EventId, Logged, Reader, StreamName};
+use mcpg_capabilities::owner::{BootId, OwnerPair};
+use mcpg_capabilities::sessions::{SessionError, SessionId};
+use mcpg_mcp::error::ErrorObject;
+use mcpg_mcp::id::RequestId;
+use mcpg_mcp::version::ProtocolVersion;
+use mcpg_mcp::write;
+use tokio::sync::watch;
+use tokio::time::{Instant, interval_at, sleep};
+use tracing::debug;
+
+use super::registry::{Leave, Registration, Told};
+use crate::frames::{FrameSender, Frames, frames};
+use crate::observe::carried;
+use crate::router::core::Router;
+use crate::router::drive::outcome_unknown;
+use crate::router::head::{FIRST_PAUSE, LONGEST_PAUSE};
+use crate::router::start::SessionRef;
+use crate::router::stream::{Events, retry_ms};
+
+/// A head that is not seen for so long, where reads may be stale, is gone: no coordinator answers with older states.
+const LONGEST_STALENESS: Duration = Duration::from_secs(30);
+
+/// Follows the stream of one call for one connection.
+struct Follower {
+    router: Arc<Router>,
+    registration: Registration,
+    told: watch::Receiver<Told>,
+    reader: Reader,
+    /// The number of the last event that the client has.
+    after: u64,
+    /// The version of the head that was seen last; `None` before the stream was taken up.
+    seen: Option<Version>,
+    client: Client,
+}
+
+/// The connection.
+struct Client {
+    sender: Arc<FrameSender>,
+    events: Events,
+    /// Whether the client understands an event without data.
+    places: bool,
+    /// The JSON text of the request's id.
+    id: Arc<str>,
+}
+
+impl Router {
+    /// Reads the id of an event that a client of this session sent.
+    pub(crate) fn event_of(&self, session: &SessionRef, id: &str) -> Option<EventId> {
+        EventId::verify(&self.heads.mac, &session.id, id)
+    }
+
+    /// Goes on with the stream of a call behind an event. The connection is open at once; what comes out of the frames
+    /// comes when the coordinator has answered.
+    pub(crate) fn resume_call(self: &Arc<Self>, session: &SessionRef, event: EventId) -> Frames {
+        let (sender, frames) = frames();
+        let EventId {
+            stream: StreamName::Call { id, birth },
+            sequence: after,
+        } = event
+        else {
+            return frames;
+        };
+        // The id came with a code of this deployment, which makes none for an id that is too long.
+        let Ok(key) = CallKey::new(&session.id, &id) else {
+            return frames;
+        };
+        let client = Client {
+            sender: Arc::new(sender),
+            events: Events::new(&self.heads.mac, &session.id, &key, birth),
+            places: session.version() == ProtocolVersion::V2025_11_25,
+            id,
+        };
+        client.place(after);
+        let (registration, told) = self.streams.followers.begin(key, birth, session.id.clone());
+        let follower = Follower {
+            router: Arc::clone(self),
+            registration,
+            told,
+            reader: Reader::fresh(self.heads.replica.boot().clone()),
+            after,
+            seen: None,
+            client,
+        };
+        self.tasks.spawn(carried(follower.run()));
+        frames
+    }
+}
+
+impl Follower {
+    async fn run(mut self) {
+        let (router, session) = (
+            Arc::clone(&self.router),
+            self.registration.followed.session.clone(),
+        );
+        let stop = router.stop.clone();
+        let leaving = leaving(self.told.clone());
+        let keeping = keep(&router, session);
+        let gone = {
+            let client = Arc::clone(&self.client.sender);
+            async move { client.closed().await }
+        };
+        tokio::select! {
+            biased;
+            why = leaving => if why == Leave::Stopping {
+                self.client.place(self.after);
+            },
+            () = gone => {}
+            () = stop.cancelled() => {}
+            () = keeping => {}
+            () = self.follow() => {}
+        }
+    }
+
+    /// Reads the head whenever there is something new, until the stream is over.
+    async fn follow(&mut self) {
+        let mut pause = FIRST_PAUSE;
+        let mut unseen_since = None;
+        loop {
+            let told = *self.told.borrow_and_update();
+            match self.read(told.version).await {
+                Ok(Follow::Stale) if is_long(&mut unseen_since) => return self.fail(&gone()),
+                Ok(Follow::Stale) => {}
+                Err(CallsError::Broken(why)) => return self.fail(&broken(&why)),
+                Err(error) => {
+                    debug!(message = "The stream of a call could not be read.", %error);
+                }
+                Ok(followed) => {
+                    let Some(seen) = self.take(followed).await else {
+                        return;
+                    };
+                    (pause, unseen_since) = (FIRST_PAUSE, None);
+                    self.seen = Some(seen);
+                    if !self.news(told, seen).await {
+                        return;
+                    }
+                    continue;
+                }
+            }
+            sleep(pause).await;
+            pause = (pause * 2).min(LONGEST_PAUSE);
+        }
+    }
+
+    async fn read(&self, at_least: Option<Version>) -> Result<Follow, CallsError> {
+        let (calls, followed) = (&self.router.heads.calls, &self.registration.followed);
+        let (key, birth) = (&followed.key, followed.birth);
+        match self.seen {
+            None => calls.take_up(key, birth, self.after, &self.reader).await,
+            Some(_) => calls.follow(key, birth, self.after, &self.reader, at_least).await,
+        }
+    }
+
+    /// Waits until there is something to be seen; `false` when nobody is left to tell.
+    async fn news(&mut self, before: Told, seen: Version) -> bool {
+        let news = self
+            .told
+            .wait_for(|told| told.looks > before.looks || told.version > Some(seen));
+        news.await.is_ok()
+    }
+
+    /// Passes on what was seen; the version of the head where the stream goes on.
+    async fn take(&mut self, followed: Follow) -> Option<Version> {
+        match followed {
+            Follow::Runs {
+                events,
+                owner,
+                boot,
+                version,
+            } => {
+                self.pass_on(events);
+                self.learn_owner(owner, boot, version).await;
+                return Some(version);
+            }
+            Follow::Over { events, over, last } => {
+                self.pass_on(events);
+                match over {
+                    Over::Finished | Over::Cancelled => {}
+                    Over::OwnerLost => self.client.ends_at(last + 1, &outcome_unknown()),
+                }
+            }
+            Follow::Displaced => {}
+            Follow::Trimmed | Follow::Broken => self.fail(&trimmed()),
+            Follow::Gone | Follow::Stale => self.fail(&gone()),
+        }
+        None
+    }
+
+    fn pass_on(&mut self, events: Vec<Logged>) {
+        for Logged { sequence, message } in events {
+            self.client.send(self.client.events.logged(message, sequence));
+            self.after = sequence;
+        }
+    }
+
+    /// The owner closes the connection before this one, once it knows of it.
+    async fn learn_owner(&self, owner: Option<OwnerPair>, boot: Option<BootId>, version: Version) {
+        let is_first = self.seen.is_none();
+        let here = self.router.heads.replica.boot();
+        *self.registration.followed.owner.lock() = owner.filter(|_| boot.as_ref() != Some(here));
+        if is_first {
+            let (router, key) = (Arc::clone(&self.router), self.registration.followed.key.clone());
+            self.router.tasks.spawn(carried(async move {
+                router.wake(boot, &key, version).await;
+            }));
+        }
+    }
+
+    fn fail(&self, error: &ErrorObject) {
+        self.client.ends(error);
+    }
+}
+
+impl Client {
+    fn send(&self, frame: Bytes) {
+        // A client that is gone, or cut off because it is slow, is noticed by who follows for it.
+        let _ = self.sender.send(frame);
+    }
+
+    /// Tells where the client stands and how long it is to wait before it comes back.
+    fn place(&self, after: u64) {
+        if self.places {
+            self.send(self.events.place(after, Some(retry_ms())));
+        }
+    }
+
+    fn ends(&self, error: &ErrorObject) {
+        if let Some(message) = self.error(error) {
+            self.send(Events::unlogged(message));
+        }
+    }
+
+    fn ends_at(&self, sequence: u64, error: &ErrorObject) {
+        if let Some(message) = self.error(error) {
+            self.send(self.events.logged(message, sequence));
+        }
+    }
+
+    /// The response to the request whose stream this is.
+    fn error(&self, error: &ErrorObject) -> Option<Bytes> {
+        let id = RequestId::from_json(&self.id).ok()?;
+        Some(write::error(Some(&id), error))
+    }
+}
+
+/// Waits until the client has to be let go of.
+async fn leaving(mut told: watch::Receiver<Told>) -> Leave {
+    let left = told.wait_for(|told| told.leave.is_some()).await;
+    let why = left.ok().and_then(|told| told.leave);
+    match why {
+        Some(why) => why,
+        None => std::future::pending().await,
+    }
+}
+
+/// Keeps the session in use for as long as somebody listens; ends when it is gone.
+async fn keep(router: &Router, session: SessionId) {
+    let every = router.heads.calls.record_ttl() / 5;
+    let mut rounds = interval_at(Instant::now() + every, every);
+    loop {
+        rounds.tick().await;
+        if let Err(SessionError::Unknown) = router.sessions.admit_again(session.clone()).await {
+            return;
+        }
+    }
+}
+
+fn is_long(since: &mut Option<Instant>) -> bool {
+    since.get_or_insert_with(Instant::now).elapsed() > LONGEST_STALENESS
+}
+
+fn gone() -> ErrorObject {
+    ErrorObject::internal_with_reason(
+        "stream_gone",
+        "the stream of this request is kept no longer: whether the request was executed is unknown",
+    )
+}
+
+fn trimmed() -> ErrorObject {
+    ErrorObject::internal_with_reason(
+        "events_lost",
+        "the stream of this request has gone on too far since the last event that was received: what was said in between \
+         is kept no longer",
+    )
+}
+
+fn broken(why: &str) -> ErrorObject {
+    ErrorObject::internal_with_reason(
+        "stream_broken",
+        format!("the stream of this request cannot be read: {why}"),
+    )
+}
