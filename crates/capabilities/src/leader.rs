@@ -17,6 +17,9 @@ use crate::timing::sleep_until;
 /// The name of the leader's lease; its holder is a boot.
 pub const LEASE: &str = "leader";
 
+/// How often the lease is asked for at least: a leader that dies is missed until another one leads.
+const LONGEST_PAUSE: Duration = Duration::from_secs(1);
+
 /// What the leader does again and again, pauses included.
 pub trait Work: Send {
     /// Does it once and rests. It may be dropped at any await.
@@ -75,7 +78,8 @@ impl Leadership {
                 Ok(None) => {}
                 Err(error) => debug!(message = "The leader's lease could not be asked for.", %error),
             }
-            let again = sleep_until(self.clock.as_ref(), self.clock.now() + self.ttl / 3);
+            let pause = (self.ttl / 3).min(LONGEST_PAUSE);
+            let again = sleep_until(self.clock.as_ref(), self.clock.now() + pause);
             tokio::select! {
                 biased;
                 () = &mut stop => return,

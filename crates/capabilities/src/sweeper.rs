@@ -1,16 +1,23 @@
 //! The sweeper: ends what dead replicas left unfinished, and answers mail that nobody will read.
 
 use std::sync::Arc;
+use std::time::Duration;
 
+use futures_util::stream::{self, StreamExt as _};
 use mcpg_cluster::{Cursor, KeyValue};
 use tracing::{debug, info};
 
-use crate::calls::Calls;
-use crate::mailbox::Mailbox;
+use crate::calls::{Calls, ToWake};
+use crate::mailbox::{Mailbox, Note};
 use crate::owner::{BootId, Judge};
 use crate::replica::boots;
 use crate::subscriptions::Subscriptions;
 
+/// How many readers are woken at once.
+const WAKES_AT_ONCE: usize = 16;
+/// How often one round follows the other, in parts of the lease TTL, but never sooner than the shortest pause.
+const ROUNDS_PER_LEASE: u32 = 6;
+const SHORTEST_PAUSE: Duration = Duration::from_millis(500);
 /// How many things of one boot are dealt with in one round: a crash must not make the sweeper the next trouble.
 const AT_ONCE: usize = 200;
 
@@ -37,6 +44,12 @@ impl std::fmt::Debug for Sweeper {
 }
 
 impl Sweeper {
+    /// The pause between two rounds where leases last for `lease_ttl`: what a dead replica leaves is to be found soon
+    /// after its lease is gone. A round costs one list, and one look at the lease of each other replica.
+    pub fn pause(lease_ttl: Duration) -> Duration {
+        (lease_ttl / ROUNDS_PER_LEASE).max(SHORTEST_PAUSE)
+    }
+
     /// Goes through all boots once. What fails is tried again in the next round.
     pub async fn round(&self) {
         let boots = match boots::list(self.key_value.as_ref()).await {
@@ -46,7 +59,7 @@ impl Sweeper {
                 return;
             }
         };
-        for boot in boots {
+        for boot in boots.into_iter().filter(|boot| boot.id != *self.calls.boot()) {
             match self.judge.is_dead(&boot.owner).await {
                 Ok(true) => self.sweep(&boot.id).await,
                 Ok(false) => {}
@@ -70,8 +83,11 @@ impl Sweeper {
         let mut ended = 0;
         loop {
             match self.calls.end_of(boot, cursor.as_ref(), AT_ONCE).await {
-                Ok(sweep) if sweep.kept > 0 => return false,
                 Ok(sweep) => {
+                    self.wake(sweep.readers).await;
+                    if sweep.kept > 0 {
+                        return false;
+                    }
                     ended += sweep.ended;
                     cursor = sweep.next;
                 }
@@ -110,6 +126,18 @@ impl Sweeper {
         }
     }
 
+    /// Tells the readers of streams that were ended. Who is not told finds out when it looks by itself.
+    async fn wake(&self, readers: Vec<ToWake>) {
+        let waking = readers.into_iter().map(|reader| self.wake_one(reader));
+        stream::iter(waking).buffered(WAKES_AT_ONCE).collect::<()>().await;
+    }
+
+    async fn wake_one(&self, ToWake { boot, at, version }: ToWake) {
+        if let Err(error) = self.mailbox.wake(&boot, &Note { at, version }).await {
+            debug!(message = "The reader of a dead replica's stream was not woken.", %boot, %error);
+        }
+    }
+
     /// Answers one round's worth of mail; whether none is left.
     async fn answer_mail(&self, boot: &BootId) -> bool {
         match self.mailbox.answer_for(boot, None, AT_ONCE).await {
@@ -121,3 +149,6 @@ impl Sweeper {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

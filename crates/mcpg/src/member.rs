@@ -81,15 +81,15 @@ impl Member {
         let mailbox = capabilities::mailbox(&fleet);
         let stop = CancellationToken::new();
         let leadership = fleet.leadership();
-        let reaper = Reaper::new(Arc::clone(&sessions));
+        let mut reaper = Reaper::new(Arc::clone(&sessions));
         let mut background = JoinSet::new();
         let mut chores = Chores {
-            interval: reaper.interval(),
+            pause: Sweeper::pause(fleet.support().lease_ttl),
             reaper: match is_shared {
                 true => Some(reaper),
                 // No leader finds what lies here.
                 false => {
-                    background.spawn(reap(reaper));
+                    background.spawn(async move { reap(&mut reaper).await });
                     None
                 }
             },
@@ -198,29 +198,36 @@ struct Chores {
     /// `None` where each replica looks after sessions of its own.
     reaper: Option<Reaper>,
     sweeper: Sweeper,
-    interval: Duration,
+    /// Between two rounds of the sweeper.
+    pause: Duration,
 }
 
 impl Work for Chores {
+    /// Upstreams that hang hold up the reaper, but must not hold up the sweeper: neither waits for the other.
     async fn round(&mut self) {
-        if let Some(reaper) = &mut self.reaper {
-            reap_once(reaper).await;
-        }
-        self.sweeper.round().await;
-        tokio::time::sleep(self.interval).await;
+        let reaping = async {
+            match &mut self.reaper {
+                Some(reaper) => reap(reaper).await,
+                None => std::future::pending().await,
+            }
+        };
+        tokio::join!(reaping, sweep(&self.sweeper, self.pause));
     }
 }
 
-async fn reap(mut reaper: Reaper) {
+async fn reap(reaper: &mut Reaper) {
     loop {
-        reap_once(&mut reaper).await;
+        if let Err(error) = reaper.round().await {
+            debug!(message = "Expired sessions could not be looked for.", %error);
+        }
         tokio::time::sleep(reaper.interval()).await;
     }
 }
 
-async fn reap_once(reaper: &mut Reaper) {
-    if let Err(error) = reaper.round().await {
-        debug!(message = "Expired sessions could not be looked for.", %error);
+async fn sweep(sweeper: &Sweeper, pause: Duration) {
+    loop {
+        sweeper.round().await;
+        tokio::time::sleep(pause).await;
     }
 }
 

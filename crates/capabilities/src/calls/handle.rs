@@ -139,6 +139,11 @@ impl Calls {
         self.clock.now()
     }
 
+    /// This boot of this replica.
+    pub(crate) fn boot(&self) -> &BootId {
+        &self.config.boot
+    }
+
     /// For whom the bodies of a call are written.
     pub(super) fn place<'a>(&self, call: &'a CallKey, owner: &OwnerPair) -> Place<'a> {
         Place {

@@ -74,7 +74,7 @@ pub use open_call::{Ended, Look, OpenCall, Refused};
 pub use opening::{Opened, Opening, Released};
 pub use question::QuestionId;
 pub use remote::{Answered, Cancelled};
-pub use sweep::Sweep;
+pub use sweep::{Sweep, ToWake};
 
 #[cfg(test)]
 mod tests;

@@ -144,6 +144,7 @@ impl Log {
     }
 
     /// How many events are kept, wherever they are.
+    #[cfg(test)]
     pub(crate) fn count(&self) -> u64 {
         self.last() - self.base
     }
