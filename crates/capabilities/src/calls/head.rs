@@ -180,6 +180,13 @@ impl Head {
     }
 }
 
+/// Up to which event the log reaches in the head that these bytes are, if it is the head of that birth.
+#[cfg(test)]
+pub(crate) fn logged(bytes: &[u8], birth: Birth) -> Option<u64> {
+    let head = Head::decode(bytes).ok().filter(|head| head.is_of(birth))?;
+    Some(head.log.last())
+}
+
 impl Record for Head {
     fn decode(bytes: &[u8]) -> Result<Self, FormatError> {
         let mut fields = Fields::read(bytes)?;

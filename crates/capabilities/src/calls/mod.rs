@@ -67,6 +67,8 @@ pub use appending::{Appended, Entry};
 pub use error::CallsError;
 pub use follow::{Follow, Over};
 pub use handle::{Calls, CallsConfig};
+#[cfg(test)]
+pub(crate) use head::logged;
 pub use head::{Birth, QuestionAnswer};
 pub use key::{CallKey, InvalidCall, LARGEST_ID_BYTES};
 pub use mcpg_cluster::{Moment, Version};

@@ -192,6 +192,11 @@ impl Call {
         matches!(node.replica.run(sweeping).await, Some(Ok(sweep)) if sweep.ended > 0)
     }
 
+    /// Whether a cancel was acknowledged that was not too late.
+    pub(crate) fn is_cancelled(&self) -> bool {
+        self.said.lock().cancelled
+    }
+
     /// Whether the response went out.
     pub(crate) fn has_responded(&self) -> bool {
         self.said.lock().responded

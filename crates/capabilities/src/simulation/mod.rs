@@ -27,6 +27,7 @@ mod ledger;
 mod node;
 mod regressions;
 mod scenarios;
+mod streams;
 
 mod world_tests;
 

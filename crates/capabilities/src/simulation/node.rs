@@ -6,6 +6,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use bytes::Bytes;
 use serde_json::value::RawValue;
+use tokio::sync::Notify;
 use tokio::time::sleep;
 
 use super::{Replica, World};
@@ -25,6 +26,9 @@ pub(crate) const VALIDITY: Duration = Duration::from_secs(2);
 /// After how long an unused session expires, at least.
 pub(crate) const IDLE: Duration = Duration::from_secs(60);
 
+/// How many bytes the streams of one principal may hold: a few large events are more than what is free.
+const BUDGET: u64 = 4 * 1024 * 1024;
+
 /// One boot of one replica.
 #[derive(Clone)]
 pub(crate) struct Node {
@@ -35,6 +39,8 @@ pub(crate) struct Node {
     pub(crate) sessions: Arc<Sessions>,
     pub(crate) calls: Calls,
     pub(crate) mailbox: Mailbox,
+    /// Tells of each note that this replica is to look at.
+    pub(crate) looks: Arc<Notify>,
 }
 
 /// What the leader does.
@@ -54,11 +60,13 @@ struct Handler {
     world: World,
     replica: usize,
     view: Arc<View>,
+    looks: Arc<Notify>,
 }
 
 #[async_trait]
 impl MailHandler for Handler {
     async fn look(&self, _: &Note) -> Result<(), LookAgain> {
+        self.looks.notify_waiters();
         Ok(())
     }
 
@@ -134,6 +142,7 @@ impl Node {
             Arc::clone(fleet.clock()),
             CallsConfig {
                 stale_reads: fleet.support().stale_reads,
+                bytes_per_principal: BUDGET,
                 ..CallsConfig::new(boot.clone(), sessions.record_ttl())
             },
         );
@@ -151,6 +160,7 @@ impl Node {
             sessions,
             calls,
             mailbox,
+            looks: Arc::default(),
         }
     }
 
@@ -169,6 +179,7 @@ impl Node {
             world: self.world.clone(),
             replica: self.replica.index(),
             view: Arc::clone(self.fleet.view()),
+            looks: Arc::clone(&self.looks),
         });
         let mailbox = self.mailbox.clone();
         self.replica

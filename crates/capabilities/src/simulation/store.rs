@@ -178,6 +178,11 @@ impl Store {
         }
     }
 
+    /// Loses one entry without a word.
+    pub(super) fn lose(&mut self, key: &Key) {
+        self.remove(key, Instant::now());
+    }
+
     pub(super) fn next_expiry(&self) -> Option<Instant> {
         self.entries.values().filter_map(|stored| stored.expires_at).min()
     }

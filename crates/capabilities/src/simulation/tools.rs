@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use bytes::Bytes;
 use mcpg_cluster::Key;
 use tokio::time::{Instant, sleep};
 
@@ -56,6 +57,31 @@ impl World {
     /// Whether a key is there now.
     pub(crate) fn stands(&self, key: &Key) -> bool {
         self.with(|state| state.store.get(key, Instant::now()).is_some())
+    }
+
+    /// How old reads may be here.
+    pub(crate) fn stale_reads(&self) -> Duration {
+        self.with(|state| state.faults.stale_reads)
+    }
+
+    /// The value of a key now.
+    pub(crate) fn value(&self, key: &Key) -> Option<Bytes> {
+        let entry = self.with(|state| state.store.get(key, Instant::now()));
+        entry.map(|entry| entry.value)
+    }
+
+    /// Loses what stands under a key, which no backend may do.
+    pub(crate) fn lose(&self, key: &Key) {
+        self.note(None, &format!("{key} is lost"));
+        self.with(|state| state.store.lose(key));
+    }
+
+    /// The names of what stands in a scope.
+    pub(crate) fn keys_in(&self, scope: &str) -> Vec<Key> {
+        let scope = scope.as_bytes().to_vec();
+        let state = self.with(|state| state.store.state(&scope, b"", Instant::now()));
+        let named = state.into_iter();
+        named.map(|named| Key::new(scope.clone(), named.name)).collect()
     }
 
     /// One of the two ways to die at a request.

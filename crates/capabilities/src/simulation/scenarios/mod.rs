@@ -7,4 +7,5 @@ mod judging;
 mod lost_data;
 mod mail;
 mod sessions;
+mod streams;
 mod teeth;
