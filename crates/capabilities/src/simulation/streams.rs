@@ -38,6 +38,8 @@ struct Seen {
     was_lost: bool,
     was_cancelled: bool,
     cancel_sent: bool,
+    /// Bodies are lost on purpose.
+    loss_expected: bool,
 }
 
 /// One connection of a client, which the first one is to the owner.
@@ -81,6 +83,11 @@ impl Stream {
             last: 0,
             first: Some(first),
         }
+    }
+
+    /// From now on a stream may end because something of it is lost.
+    pub(crate) fn expects_loss(&self) {
+        self.seen.lock().loss_expected = true;
     }
 
     /// Whether there is something to come back to.
@@ -204,8 +211,10 @@ impl Stream {
             Follow::Stale => {}
             lost @ (Follow::Trimmed | Follow::Broken | Follow::Gone) => {
                 self.note(node, &format!("connection {number} meets {lost:?}"));
-                self.world
-                    .violated("I6: something that was logged cannot be read any more");
+                if !self.seen.lock().loss_expected {
+                    self.world
+                        .violated("I6: something that was logged cannot be read any more");
+                }
             }
         }
         None
@@ -296,10 +305,21 @@ impl Stream {
 impl Owned {
     /// Says so many things, some of them large, however often it takes; with `ends` the last one is the response.
     pub(crate) async fn say(&mut self, node: &Node, count: u64, ends: bool) -> Result<(), Refused> {
-        let numbers = self.last + 1..=self.last + count;
-        let entries: Vec<Entry> = numbers
-            .map(|number| self.entry(number, ends && number == self.last + count))
+        let world = self.stream.world.clone();
+        let last = self.last + count;
+        let entries = (self.last + 1..=last)
+            .map(|number| entry(number, ends && number == last, world.chance(150)))
             .collect();
+        self.say_all(node, entries, ends).await
+    }
+
+    /// Says one large thing.
+    pub(crate) async fn say_large(&mut self, node: &Node) -> Result<(), Refused> {
+        self.say_all(node, vec![entry(self.last + 1, false, true)], false)
+            .await
+    }
+
+    async fn say_all(&mut self, node: &Node, entries: Vec<Entry>, ends: bool) -> Result<(), Refused> {
         if weakness::has(Weakness::SendsUnlogged) {
             self.send(node, &entries);
         }
@@ -347,22 +367,6 @@ impl Owned {
         }
     }
 
-    fn entry(&self, number: u64, is_response: bool) -> Entry {
-        let mut text = if is_response {
-            "\"response".to_owned()
-        } else {
-            format!("\"{number}:")
-        };
-        if self.stream.world.chance(150) {
-            text.push_str(&"x".repeat(LARGE));
-        }
-        text.push('"');
-        Entry {
-            message: RawValue::from_string(text).expect("letters in quotes are JSON"),
-            question: None,
-        }
-    }
-
     fn send(&self, node: &Node, entries: &[Entry]) {
         if let Some(first) = self.first {
             let events = (self.last + 1..).zip(entries).map(|(sequence, entry)| Logged {
@@ -371,5 +375,22 @@ impl Owned {
             });
             self.stream.receive(node, first, events.collect());
         }
+    }
+}
+
+/// What is said in this place.
+fn entry(number: u64, is_response: bool, is_large: bool) -> Entry {
+    let mut text = if is_response {
+        "\"response".to_owned()
+    } else {
+        format!("\"{number}:")
+    };
+    if is_large {
+        text.push_str(&"x".repeat(LARGE));
+    }
+    text.push('"');
+    Entry {
+        message: RawValue::from_string(text).expect("letters in quotes are JSON"),
+        question: None,
     }
 }

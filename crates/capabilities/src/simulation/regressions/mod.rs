@@ -5,3 +5,4 @@ mod incarnation;
 mod judging;
 mod mail;
 mod sessions;
+mod streams;

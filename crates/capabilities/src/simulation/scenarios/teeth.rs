@@ -1,6 +1,6 @@
 //! The random scenarios repeat themselves, and find what is missing without being told where to look.
 
-use super::{calls, mail, sessions};
+use super::{calls, mail, sessions, streams};
 use crate::simulation::{Faults, World, finds_without, one_run};
 use crate::weakness::Weakness;
 
@@ -39,6 +39,46 @@ fn random_mail_misses_that_a_request_is_taken() {
     );
 }
 
+#[test]
+fn random_streams_miss_that_events_are_logged_before_they_are_sent() {
+    finds_without(
+        Weakness::SendsUnlogged,
+        50,
+        &Faults::usual(),
+        streams::random_streams,
+    );
+}
+
+#[test]
+fn random_streams_miss_that_an_append_is_looked_for() {
+    finds_without(
+        Weakness::AppendsBlindly,
+        200,
+        &Faults::usual(),
+        streams::random_streams,
+    );
+}
+
+#[test]
+fn random_streams_miss_that_bodies_come_first() {
+    finds_without(
+        Weakness::BodiesAfterHeads,
+        200,
+        &Faults::usual(),
+        streams::random_streams,
+    );
+}
+
+#[test]
+fn random_streams_miss_that_a_reader_is_displaced() {
+    finds_without(
+        Weakness::NeverDisplaced,
+        50,
+        &Faults::usual(),
+        streams::random_streams,
+    );
+}
+
 /// Runs a scenario twice per seed: nothing but the seed may decide what happens.
 fn repeats<F: Future<Output = ()>>(scenario: impl Fn(World) -> F) {
     for seed in 0..2 {
@@ -61,4 +101,5 @@ fn the_same_seed_gives_the_same_history_of_whole_replicas() {
     repeats(sessions::random_work);
     repeats(calls::random_calls);
     repeats(mail::random_mail);
+    repeats(streams::random_streams);
 }
