@@ -48,8 +48,9 @@ struct Connection {
     last: u64,
     /// The version of the head in which it became the reader, and where the log ended in it.
     taken: Option<(Version, u64)>,
-    /// It began when the call was over: such a stream is only read, and displaces nobody.
-    was_over: bool,
+    /// Nobody can say in which version it became the reader: the call was over, so that it only reads, or an attempt had
+    /// an unknown outcome, after which it may have taken the stream back from somebody who came later.
+    is_exempt: bool,
     replica: usize,
     is_over: bool,
 }
@@ -145,7 +146,7 @@ impl Stream {
         seen.connections.push(Connection {
             last: after,
             taken: None,
-            was_over: false,
+            is_exempt: false,
             replica: node.replica.index(),
             is_over: false,
         });
@@ -161,7 +162,11 @@ impl Stream {
         let mut last = self.seen.lock().connections[number].last;
         let taken = loop {
             match node.calls.take_up(key, birth, last, &reader).await {
-                Ok(Follow::Stale) | Err(_) => sleep(PAUSE).await,
+                Ok(Follow::Stale) => sleep(PAUSE).await,
+                Err(_) => {
+                    self.seen.lock().connections[number].is_exempt = true;
+                    sleep(PAUSE).await;
+                }
                 Ok(other) => break other,
             }
         };
@@ -192,7 +197,7 @@ impl Stream {
             Follow::Runs { events, version, .. } => {
                 connection.taken = Some((*version, connection.last + events.len() as u64));
             }
-            _ => connection.was_over = true,
+            _ => connection.is_exempt = true,
         }
     }
 
@@ -247,10 +252,10 @@ impl Stream {
         seen.connections[number].last = sequence;
         // Whoever reads has the stream to itself from the version on in which it became the reader.
         let connection = &seen.connections[number];
-        let (was_over, own) = (connection.was_over, connection.taken.map(|(version, _)| version));
+        let (is_exempt, own) = (connection.is_exempt, connection.taken.map(|(version, _)| version));
         let later = seen.connections.iter().filter_map(|connection| connection.taken);
         let mut displaced = later.filter(|(version, _)| Some(*version) > own);
-        if !was_over && displaced.any(|(_, end)| end < sequence) {
+        if !is_exempt && displaced.any(|(_, end)| end < sequence) {
             return Some("I6: an event came on a stream that somebody else reads");
         }
         let text = String::from_utf8_lossy(&event.message);

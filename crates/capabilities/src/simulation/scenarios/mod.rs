@@ -7,5 +7,6 @@ mod judging;
 mod lost_data;
 mod mail;
 mod sessions;
+mod stream_operations;
 mod streams;
 mod teeth;

@@ -82,6 +82,7 @@ pub(super) fn tends(node: &Node, end: Instant) {
             judge: own.fleet.replica().clone(),
             calls: own.calls.clone(),
             mailbox: own.mailbox.clone(),
+            subscriptions: None,
         };
         while Instant::now() < end {
             sweeper.round().await;
