@@ -26,6 +26,7 @@ pub(crate) fn calls(records: &Records, fleet: &Fleet, record_ttl: Duration, deli
             max_bytes: delivery.max_bytes,
             max_age: delivery.max_age,
         },
+        bytes_per_principal: delivery.bytes_per_principal,
         ..CallsConfig::new(fleet.replica().boot().clone(), record_ttl)
     };
     Calls::new(
