@@ -69,7 +69,13 @@ impl Sweeper {
     }
 
     async fn sweep(&self, boot: &BootId) {
-        if self.end_calls(boot).await && self.take_over(boot).await && self.answer_mail(boot).await {
+        // What cannot be done for one sort of things does not hold up the others.
+        let done = [
+            self.end_calls(boot).await,
+            self.take_over(boot).await,
+            self.answer_mail(boot).await,
+        ];
+        if done.iter().all(|done| *done) {
             info!(message = "Nothing of a dead replica is left.", %boot);
             if let Err(error) = boots::forget(self.key_value.as_ref(), boot).await {
                 debug!(message = "The entry of a dead replica is left to expire.", %boot, %error);

@@ -5,10 +5,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use mcpg_capabilities::calls::Calls;
+use mcpg_capabilities::catalogues::Catalogues;
 use mcpg_capabilities::fleet::Fleet;
+use mcpg_capabilities::levels::Levels;
 use mcpg_capabilities::mac::MacKey;
 use mcpg_capabilities::mailbox::{MailHandler, Mailbox};
 use mcpg_capabilities::sessions::Sessions;
+use mcpg_capabilities::subscriptions::Subscriptions;
 use mcpg_config::app::{AppConfig, BindAddress, Federation, Transport};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio_util::sync::CancellationToken;
@@ -44,6 +47,12 @@ pub struct Parts {
     pub cancels: Option<Calls>,
     /// The way to other replicas.
     pub mailbox: Mailbox,
+    /// Which list or resource changed last.
+    pub levels: Arc<Levels>,
+    /// The lists of the upstreams, as far as replicas agree on them.
+    pub catalogues: Catalogues,
+    /// What sessions are subscribed to.
+    pub subscriptions: Subscriptions,
     /// The deployment's key for authenticated ids.
     pub mac: MacKey,
 }
@@ -128,6 +137,10 @@ impl Gateway {
             calls: parts.calls,
             cancels: parts.cancels,
             mailbox: parts.mailbox,
+            levels: parts.levels,
+            catalogues: parts.catalogues,
+            subscriptions: parts.subscriptions,
+            max_subscriptions: config.mcp.configurations.subscriptions.max_per_session,
             mac: parts.mac,
             request_timeout: server.request_timeout,
             upgrade_after: server.upgrade_after,

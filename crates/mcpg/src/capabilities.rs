@@ -4,11 +4,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use mcpg_capabilities::calls::{Calls, CallsConfig};
+use mcpg_capabilities::catalogues::Catalogues;
 use mcpg_capabilities::delivery::LogLimits;
 use mcpg_capabilities::fleet::Fleet;
-use mcpg_capabilities::inherit::Records;
+use mcpg_capabilities::inherit::{Bus, Records};
+use mcpg_capabilities::levels::{Levels, LevelsParts};
 use mcpg_capabilities::mailbox::{Mailbox, MailboxConfig};
 use mcpg_capabilities::sessions::{Sessions, SessionsConfig, SessionsParts};
+use mcpg_capabilities::subscriptions::{Subscriptions, SubscriptionsConfig, SubscriptionsParts};
 use mcpg_config::app::{Delivery, Server};
 
 use crate::member::OPERATION_TIMEOUT;
@@ -62,4 +65,42 @@ pub(crate) fn sessions(store: SessionStore, fleet: &Fleet, server: &Server) -> A
             max_sessions: server.max_sessions,
         },
     }))
+}
+
+/// The levels of lists and resources.
+pub(crate) fn levels(bus: &Bus, fleet: &Fleet) -> Arc<Levels> {
+    Levels::new(LevelsParts {
+        key_value: Arc::clone(&bus.records.key_value),
+        pubsub: Arc::clone(&bus.pubsub),
+        incarnation: Arc::clone(fleet.incarnation()),
+        formats: Arc::clone(fleet.formats()),
+    })
+}
+
+/// The lists of the upstreams, as far as replicas agree on them.
+pub(crate) fn catalogues(records: &Records, fleet: &Fleet, levels: &Arc<Levels>) -> Catalogues {
+    let key_value = Arc::clone(&records.key_value);
+    Catalogues::new(key_value, Arc::clone(fleet.view()), Arc::clone(levels))
+}
+
+/// What sessions, whose records live for `record_ttl`, are subscribed to.
+pub(crate) fn subscriptions(
+    records: &Records,
+    fleet: &Fleet,
+    mailbox: &Mailbox,
+    levels: &Arc<Levels>,
+    record_ttl: Duration,
+) -> Subscriptions {
+    Subscriptions::new(SubscriptionsParts {
+        key_value: Arc::clone(&records.key_value),
+        replica: Arc::clone(fleet.replica()),
+        mailbox: mailbox.clone(),
+        levels: Arc::clone(levels),
+        formats: Arc::clone(fleet.formats()),
+        config: SubscriptionsConfig {
+            // As long as what must be closed when a session has ended.
+            ttl: record_ttl * 2,
+            patience: OPERATION_TIMEOUT,
+        },
+    })
 }

@@ -4,14 +4,17 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use mcpg_capabilities::calls::Calls;
+use mcpg_capabilities::catalogues::{Catalogues, Finisher};
 use mcpg_capabilities::fleet::{Fleet, FleetOptions};
 use mcpg_capabilities::inherit::Inherited;
 use mcpg_capabilities::leader::Work;
+use mcpg_capabilities::levels::Levels;
 use mcpg_capabilities::mac::MacKey;
 use mcpg_capabilities::mailbox::{MailHandler, Mailbox};
 use mcpg_capabilities::owner::BootId;
 use mcpg_capabilities::replica::JoinError;
 use mcpg_capabilities::sessions::{Reaper, Sessions};
+use mcpg_capabilities::subscriptions::Subscriptions;
 use mcpg_capabilities::sweeper::Sweeper;
 use mcpg_cluster::{ConnectionStream, Coordinator, Membership, Nonce, PeerId, PeerInfo};
 use mcpg_config::app::{AppConfig, Server};
@@ -27,6 +30,8 @@ use crate::readiness::{Health, IsFailing, Readiness};
 
 /// How many characters of a random number name a boot: 64 bits.
 const BOOT_ID: usize = 16;
+/// The pause between two looks for changes of lists that nobody announced to the end.
+const FINISH_EVERY: Duration = Duration::from_secs(2);
 /// The pause before the key for ids is asked for again.
 const ASK_AGAIN: Duration = Duration::from_secs(1);
 /// How long one write of a record is tried to be settled.
@@ -40,6 +45,9 @@ pub(crate) struct Member {
     /// Whether a cancel is to find a call that runs elsewhere.
     cancels: bool,
     mailbox: Mailbox,
+    levels: Arc<Levels>,
+    catalogues: Catalogues,
+    subscriptions: Subscriptions,
     mac: MacKey,
     presence: Option<Box<dyn Membership>>,
     background: JoinSet<()>,
@@ -66,7 +74,7 @@ impl Member {
             sessions: records,
             delivery,
             cancellation,
-            ..
+            subscriptions: interests,
         } = opened.inherit(coordinator.as_ref());
         let is_shared = records.is_shared;
         let store = opened.prepare(records, &fleet, &mac).await.map_err(|error| {
@@ -79,6 +87,11 @@ impl Member {
         let kept = &config.mcp.configurations.delivery;
         let calls = capabilities::calls(&delivery.records, &fleet, sessions.record_ttl(), kept);
         let mailbox = capabilities::mailbox(&fleet);
+        let levels = capabilities::levels(&delivery, &fleet);
+        let catalogues = capabilities::catalogues(&delivery.records, &fleet, &levels);
+        let is_subscriptions_shared = interests.is_shared;
+        let subscriptions =
+            capabilities::subscriptions(&interests, &fleet, &mailbox, &levels, sessions.record_ttl());
         let stop = CancellationToken::new();
         let leadership = fleet.leadership();
         let mut reaper = Reaper::new(Arc::clone(&sessions));
@@ -98,8 +111,9 @@ impl Member {
                 judge: Arc::clone(fleet.replica()) as _,
                 calls: calls.clone(),
                 mailbox: mailbox.clone(),
-                subscriptions: None,
+                subscriptions: is_subscriptions_shared.then(|| subscriptions.clone()),
             },
+            finisher: Finisher::new(catalogues.clone()),
         };
         let stopped = stop.clone().cancelled_owned();
         let chores = tokio::spawn(async move { leadership.run(&mut chores, stopped).await });
@@ -109,6 +123,9 @@ impl Member {
             cancels: cancellation.is_some(),
             calls,
             mailbox,
+            levels,
+            catalogues,
+            subscriptions,
             presence: be_present(coordinator.as_ref(), &boot).await,
             fleet,
             sessions,
@@ -128,6 +145,9 @@ impl Member {
             calls: self.calls.clone(),
             cancels: self.cancels.then(|| self.calls.clone()),
             mailbox: self.mailbox.clone(),
+            levels: Arc::clone(&self.levels),
+            catalogues: self.catalogues.clone(),
+            subscriptions: self.subscriptions.clone(),
             sessions: Arc::clone(&self.sessions),
             mac: self.mac.clone(),
         }
@@ -190,6 +210,11 @@ impl Member {
         let calls = self.calls.clone();
         self.background
             .spawn(async move { match calls.tend_budgets().await {} });
+        let levels = Arc::clone(&self.levels);
+        self.background.spawn(async move { match levels.run().await {} });
+        let subscriptions = self.subscriptions.clone();
+        self.background
+            .spawn(async move { match subscriptions.run().await {} });
     }
 }
 
@@ -198,12 +223,13 @@ struct Chores {
     /// `None` where each replica looks after sessions of its own.
     reaper: Option<Reaper>,
     sweeper: Sweeper,
+    finisher: Finisher,
     /// Between two rounds of the sweeper.
     pause: Duration,
 }
 
 impl Work for Chores {
-    /// Upstreams that hang hold up the reaper, but must not hold up the sweeper: neither waits for the other.
+    /// Upstreams that hang hold up the reaper, but must not hold up the others: none waits for another.
     async fn round(&mut self) {
         let reaping = async {
             match &mut self.reaper {
@@ -211,7 +237,8 @@ impl Work for Chores {
                 None => std::future::pending().await,
             }
         };
-        tokio::join!(reaping, sweep(&self.sweeper, self.pause));
+        let finishing = finish(&mut self.finisher);
+        tokio::join!(reaping, sweep(&self.sweeper, self.pause), finishing);
     }
 }
 
@@ -228,6 +255,15 @@ async fn sweep(sweeper: &Sweeper, pause: Duration) {
     loop {
         sweeper.round().await;
         tokio::time::sleep(pause).await;
+    }
+}
+
+async fn finish(finisher: &mut Finisher) {
+    loop {
+        if let Err(error) = finisher.round().await {
+            debug!(message = "Changes of lists could not be looked for.", %error);
+        }
+        tokio::time::sleep(FINISH_EVERY).await;
     }
 }
 

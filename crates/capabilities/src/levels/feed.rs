@@ -2,7 +2,7 @@
 
 use indexmap::IndexMap;
 
-use super::level::{Raised, Wants};
+use super::level::{Level, Raised, Wants};
 use crate::random;
 use crate::store::{Fields, FormatError, Nonces, Record};
 
@@ -10,6 +10,9 @@ use crate::store::{Fields, FormatError, Nonces, Record};
 const MAX_URIS: usize = 10_000;
 /// How many bytes their URIs may have together.
 const MAX_URI_BYTES: usize = 256 * 1024;
+
+/// No feed starts below this, so what is smaller lies outside of every feed.
+const FIRST_START: u64 = 1 << 40;
 
 /// The last changes of everything, by number. Within the record changes are counted from 1, so that it stays small;
 /// to everybody else they have the random start of the feed added.
@@ -33,13 +36,13 @@ pub struct Feed {
     unknown: Fields,
 }
 
-/// What somebody has to be told.
+/// Something that somebody has to be told.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Newer {
-    /// Up to where the feed was told when this was told.
+pub struct Due {
+    /// Up to where he was told when he was told this, and everything before it.
     pub position: u64,
     /// What to tell.
-    pub raised: Raised,
+    pub level: Level,
 }
 
 impl Feed {
@@ -48,7 +51,7 @@ impl Feed {
         Self {
             incarnation,
             // Far from every other life, and from the end of what can be counted.
-            start: (u64::from_be_bytes(random::bytes()) >> 2) + 1,
+            start: (u64::from_be_bytes(random::bytes()) >> 2) | FIRST_START,
             base: 0,
             last: 0,
             tools: 0,
@@ -87,12 +90,8 @@ impl Feed {
         (self.base..=self.last).contains(&number).then_some(number)
     }
 
-    /// Gives everything in `raised` the next number, the same for all.
+    /// Gives everything in `raised` a number of its own.
     pub(super) fn raise(&mut self, raised: &Raised) {
-        if raised.is_empty() {
-            return;
-        }
-        self.last += 1;
         let lists = [
             (raised.tools, &mut self.tools),
             (raised.prompts, &mut self.prompts),
@@ -100,14 +99,15 @@ impl Feed {
         ];
         for (is_raised, list) in lists {
             if is_raised {
+                self.last += 1;
                 *list = self.last;
             }
         }
         for uri in &raised.uris {
-            match self.uris.shift_remove(uri) {
-                Some(_) => {}
-                None => self.uri_bytes += uri.len(),
+            if self.uris.shift_remove(uri).is_none() {
+                self.uri_bytes += uri.len();
             }
+            self.last += 1;
             self.uris.insert(uri.clone(), self.last);
         }
         self.drop_oldest();
@@ -123,28 +123,60 @@ impl Feed {
         }
     }
 
-    /// What is newer than `position` of what is wanted; everything, where nobody can tell what that is.
-    pub fn since(&self, position: u64, wants: Wants<'_>) -> Newer {
-        let told = self.told_up_to(position);
-        let is_newer = |changed: u64| told.is_none_or(|told| changed > told);
-        let raised = Raised {
-            tools: wants.tools && is_newer(self.tools),
-            prompts: wants.prompts && is_newer(self.prompts),
-            resources: wants.resources && is_newer(self.resources),
-            uris: wants
-                .uris
-                .iter()
-                .filter(|uri| match self.uris.get(*uri) {
-                    Some(changed) => is_newer(*changed),
-                    None => told.is_none(),
-                })
-                .cloned()
-                .collect(),
-        };
-        Newer {
-            position: self.last(),
-            raised,
+    /// What is newer than `position` of what is wanted, in the order of the changes; everything, where nobody can tell
+    /// what that is.
+    pub fn since(&self, position: u64, wants: Wants<'_>) -> Vec<Due> {
+        match self.told_up_to(position) {
+            Some(told) => self.newer_than(told, wants),
+            None => self.everything(wants),
         }
+    }
+
+    fn newer_than(&self, told: u64, wants: Wants<'_>) -> Vec<Due> {
+        let resources = wants.uris.iter().filter_map(|uri| {
+            let changed = *self.uris.get(uri)?;
+            Some((changed, Level::Resource(uri.clone())))
+        });
+        let mut due: Vec<Due> = self
+            .lists(wants)
+            .chain(resources)
+            .filter(|(changed, _)| *changed > told)
+            .map(|(changed, level)| Due {
+                position: self.start + changed,
+                level,
+            })
+            .collect();
+        due.sort_unstable_by_key(|due| due.position);
+        due
+    }
+
+    /// Everything that is wanted. Only who was told the last of it was told everything, so all others have positions that
+    /// lie outside of every feed.
+    fn everything(&self, wants: Wants<'_>) -> Vec<Due> {
+        let levels = self
+            .lists(wants)
+            .map(|(_, level)| level)
+            .chain(wants.uris.iter().cloned().map(Level::Resource));
+        let outside = u64::from(u32::from_be_bytes(random::bytes()));
+        let mut due: Vec<Due> = (outside..)
+            .zip(levels)
+            .map(|(position, level)| Due { position, level })
+            .collect();
+        if let Some(last) = due.last_mut() {
+            last.position = self.last();
+        }
+        due
+    }
+
+    fn lists(&self, wants: Wants<'_>) -> impl Iterator<Item = (u64, Level)> {
+        [
+            (wants.tools, self.tools, Level::Tools),
+            (wants.prompts, self.prompts, Level::Prompts),
+            (wants.resources, self.resources, Level::Resources),
+        ]
+        .into_iter()
+        .filter(|(is_wanted, ..)| *is_wanted)
+        .map(|(_, changed, level)| (changed, level))
     }
 }
 

@@ -2,6 +2,19 @@
 
 use indexmap::IndexSet;
 
+/// One thing that can change.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub enum Level {
+    /// The list of tools.
+    Tools,
+    /// The list of prompts.
+    Prompts,
+    /// The lists of resources and of their templates.
+    Resources,
+    /// The resource with this URI.
+    Resource(String),
+}
+
 /// Lists and resources that changed, or may have.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Raised {
@@ -33,6 +46,16 @@ impl Raised {
     pub fn resource(uri: impl Into<String>) -> Self {
         Self {
             uris: IndexSet::from([uri.into()]),
+            ..Self::default()
+        }
+    }
+
+    /// All lists.
+    pub fn lists() -> Self {
+        Self {
+            tools: true,
+            prompts: true,
+            resources: true,
             ..Self::default()
         }
     }

@@ -29,9 +29,9 @@ mod level;
 mod raise;
 mod teller;
 
-pub use feed::{Feed, Newer};
+pub use feed::{Due, Feed};
 pub use handle::{Levels, LevelsParts};
-pub use level::{Raised, Wants};
+pub use level::{Level, Raised, Wants};
 pub use teller::Teller;
 
 #[cfg(test)]

@@ -5,14 +5,19 @@ use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use mcpg_capabilities::calls::Calls;
+use mcpg_capabilities::catalogues::Catalogues;
 use mcpg_capabilities::fleet::Fleet;
+use mcpg_capabilities::levels::Levels;
 use mcpg_capabilities::mac::MacKey;
 use mcpg_capabilities::mailbox::Mailbox;
 use mcpg_capabilities::sessions::Sessions;
+use mcpg_capabilities::subscriptions::Subscriptions;
 use mcpg_config::app::Federation;
+use parking_lot::Mutex;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use super::announced::Announced;
 use super::catalogue::{Catalogue, Cursors};
 use super::drive::Patience;
 use super::elsewhere::Elsewhere;
@@ -22,10 +27,12 @@ use super::head::Heads;
 use super::live::LiveCalls;
 use super::sessions::Openings;
 use super::stream::Streams;
+use super::subscribe::UpstreamKeeper;
+use super::telling::Tellings;
 use crate::audit::Audit;
 use crate::backends::OwnBindings;
 use crate::observe::{Meters, Scopes};
-use crate::upstream::Upstream;
+use crate::upstream::{State, Upstream};
 
 /// What a router is made of.
 pub(crate) struct RouterSettings {
@@ -37,6 +44,11 @@ pub(crate) struct RouterSettings {
     pub(crate) calls: Calls,
     pub(crate) cancels: Option<Calls>,
     pub(crate) mailbox: Mailbox,
+    pub(crate) levels: Arc<Levels>,
+    pub(crate) catalogues: Catalogues,
+    pub(crate) subscriptions: Subscriptions,
+    /// How many resources one session can be subscribed to.
+    pub(crate) max_subscriptions: usize,
     pub(crate) request_timeout: Duration,
     pub(crate) question_timeout: Duration,
     pub(crate) upgrade_after: Duration,
@@ -51,6 +63,9 @@ pub(crate) struct Router {
     pub(super) own: OwnBindings,
     pub(super) members: Vec<(Federation, Arc<Upstream>)>,
     pub(super) catalogue: ArcSwap<Catalogue>,
+    /// What the catalogue was built from.
+    pub(super) built_from: Mutex<Vec<Arc<State>>>,
+    pub(super) announced: Announced,
     pub(super) cursors: Cursors,
     pub(super) sessions: Arc<Sessions>,
     pub(super) openings: Openings,
@@ -61,6 +76,10 @@ pub(crate) struct Router {
     pub(super) cancels: Option<Calls>,
     pub(super) streams: Arc<Streams>,
     pub(super) mailbox: Mailbox,
+    pub(super) levels: Arc<Levels>,
+    pub(super) tellings: Tellings,
+    pub(super) subscriptions: Subscriptions,
+    pub(super) max_subscriptions: usize,
     pub(super) patience: Patience,
     /// `None` where nothing is written down.
     pub(super) audit: Option<Arc<Audit>>,
@@ -92,10 +111,17 @@ impl Router {
             mailbox: settings.mailbox.clone(),
             followers: Arc::new(Followers::default()),
         };
+        let announced = Announced::new(
+            settings.catalogues,
+            Arc::clone(settings.fleet.view()),
+            settings.members.len(),
+        );
         let router = Arc::new(Self {
             own: settings.own,
             members: settings.members,
             catalogue: ArcSwap::default(),
+            built_from: Mutex::default(),
+            announced,
             cursors: Cursors::new(settings.mac),
             sessions: settings.sessions,
             openings: Openings::default(),
@@ -105,6 +131,10 @@ impl Router {
             cancels: settings.cancels,
             streams: Arc::new(streams),
             mailbox: settings.mailbox,
+            tellings: Tellings::new(Arc::clone(&settings.levels)),
+            levels: settings.levels,
+            subscriptions: settings.subscriptions,
+            max_subscriptions: settings.max_subscriptions,
             patience: Patience {
                 upgrade: settings.upgrade_after,
                 silence: settings.request_timeout,
@@ -120,6 +150,7 @@ impl Router {
         let endings = Endings::of(&router);
         settings.fleet.view().listen(Arc::clone(&endings) as _);
         router.sessions.close_with(endings);
+        router.subscriptions.keep_with(UpstreamKeeper::of(&router));
         router
     }
 

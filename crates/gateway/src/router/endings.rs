@@ -11,6 +11,7 @@ use tracing::debug;
 
 use super::core::Router;
 use super::live::Control;
+use super::subscribe::Subscribed;
 use crate::upstream::Session;
 
 /// Ends the calls of closed sessions and closes what sessions leave behind at upstreams.
@@ -33,11 +34,29 @@ impl Listener for Endings {
         }
     }
 
+    /// The lists are not used before they were compared; that begins at once, so that few requests wait for it.
+    fn changed(&self, upstream: &str, _version: u64) {
+        let Some(router) = self.router.upgrade() else {
+            return;
+        };
+        let mut members = router.members.iter();
+        let Some(at) = members.position(|(federation, _)| federation.name == upstream) else {
+            return;
+        };
+        router.announced.drop_lists(at);
+        let confirming = Arc::clone(&router);
+        router.tasks.spawn(async move {
+            let stop = confirming.stop.clone();
+            stop.run_until_cancelled(confirming.confirm_lists(at)).await;
+        });
+    }
+
     /// Closings may have been missed, so the sessions of the running calls are looked at.
     fn lost(&self) {
         let Some(router) = self.router.upgrade() else {
             return;
         };
+        router.announced.drop_all();
         router.streams.followers.look_all();
         let followed = router.streams.followers.sessions();
         let sessions: HashSet<SessionId> = router.live.sessions().into_iter().chain(followed).collect();
@@ -69,12 +88,24 @@ impl Closer for Endings {
             );
             return true;
         };
+        if let Ok(left) = serde_json::from_str::<Subscribed>(session.get()) {
+            return router.leave_subscription(upstream, &left).await;
+        }
         match serde_json::from_str::<Session>(session.get()) {
             Ok(session) => router.close_in(member, &session).await,
             Err(error) => {
                 debug!(message = "A session left behind at an upstream cannot be read.", upstream, %error);
                 true
             }
+        }
+    }
+
+    /// Interests expire by themselves, in case nobody ever closes their session.
+    async fn keep(&self, upstream: &str, opened: &RawValue) {
+        if let Some(router) = self.router.upgrade()
+            && let Ok(kept) = serde_json::from_str::<Subscribed>(opened.get())
+        {
+            router.keep_subscription(upstream, &kept).await;
         }
     }
 }

@@ -20,11 +20,12 @@ impl Router {
     ) -> Outcome {
         let era = client.version.era();
         match (method, era) {
-            ("tools/list", _) => self.list(Kind::Tools, era, subject.params.as_deref()),
-            ("prompts/list", _) => self.list(Kind::Prompts, era, subject.params.as_deref()),
-            ("resources/list", _) => self.list(Kind::Resources, era, subject.params.as_deref()),
+            ("tools/list", _) => self.list(Kind::Tools, era, subject.params.as_deref()).await,
+            ("prompts/list", _) => self.list(Kind::Prompts, era, subject.params.as_deref()).await,
+            ("resources/list", _) => self.list(Kind::Resources, era, subject.params.as_deref()).await,
             ("resources/templates/list", _) => {
                 self.list(Kind::ResourceTemplates, era, subject.params.as_deref())
+                    .await
             }
             ("tools/call", _) => self.call_tool(subject, client, caller).await,
             ("prompts/get", _) => self.get_prompt(subject, client, caller).await,
@@ -34,12 +35,8 @@ impl Router {
             ("server/discover", Era::Modern) => Ok(self.discover()),
             ("ping", Era::Legacy) => Ok(empty()),
             ("logging/setLevel", Era::Legacy) => Box::pin(self.set_level(&subject.required()?, client)).await,
-            ("resources/subscribe", Era::Legacy) => {
-                Box::pin(self.subscribe("resources/subscribe", subject, client, caller)).await
-            }
-            ("resources/unsubscribe", Era::Legacy) => {
-                Box::pin(self.subscribe("resources/unsubscribe", subject, client, caller)).await
-            }
+            ("resources/subscribe", Era::Legacy) => Box::pin(self.subscribe(subject, client)).await,
+            ("resources/unsubscribe", Era::Legacy) => Box::pin(self.unsubscribe(subject, client)).await,
             ("initialize", Era::Legacy) => {
                 Err(ErrorObject::invalid_request("this session is initialized already").into())
             }

@@ -40,11 +40,12 @@ impl Router {
     ) -> Result<Initialized, NotInitialized> {
         let params = InitializeParams::parse(params).map_err(NotInitialized::Invalid)?;
         let version = ProtocolVersion::negotiate(&params.protocol_version);
-        let record = SessionRecord::new(
+        let mut record = SessionRecord::new(
             version.as_str(),
             params.capabilities.into(),
             params.client_info.map(Into::into),
         );
+        record.levels_from = self.levels.position();
         let (id, _) = self
             .sessions
             .create(principal, record)

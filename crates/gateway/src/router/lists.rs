@@ -11,7 +11,7 @@ use crate::exchange::Outcome;
 
 impl Router {
     /// One page of a list.
-    pub(super) fn list(&self, kind: Kind, era: Era, params: Option<&RawValue>) -> Outcome {
+    pub(super) async fn list(&self, kind: Kind, era: Era, params: Option<&RawValue>) -> Outcome {
         let cursor = match params.map(Object::parse).transpose() {
             Err(_) => return Err(ErrorObject::invalid_params("params are no object").into()),
             Ok(None) => None,
@@ -21,6 +21,7 @@ impl Router {
                 (Some(_), None) => return Err(ErrorObject::invalid_cursor().into()),
             },
         };
+        self.current_lists().await;
         let catalogue = self.catalogue.load();
         let section = catalogue.of(era).section(kind);
         section

@@ -28,6 +28,14 @@ impl Mail {
 impl MailHandler for Mail {
     /// The call itself reads its head. One that ended here meanwhile has seen it at its end.
     async fn look(&self, note: &Note) -> Result<(), LookAgain> {
+        match self.router.subscriptions.look(&note.at).await {
+            Ok(true) => return Ok(()),
+            Ok(false) => {}
+            Err(error) => {
+                debug!(message = "A subscription is looked at later.", %error);
+                return Err(LookAgain);
+            }
+        }
         match CallKey::from_head(&note.at) {
             Some(call) => self.router.look_at(&call, Some(note.version)).await,
             None => debug!(message = "Ignored a note about something unknown.", at = %note.at),

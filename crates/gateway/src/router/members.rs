@@ -45,7 +45,7 @@ impl Router {
     /// # Errors
     /// The names that two of the operator's sources share.
     pub(crate) fn open_catalogue(&self) -> Result<(), Vec<NameCollision>> {
-        let collisions = self.rebuild();
+        let collisions = self.rebuild_where_changed();
         let (names, uris): (Vec<_>, Vec<_>) = collisions.into_iter().partition(|collision| collision.unique);
         report(&uris);
         if names.is_empty() {
@@ -77,19 +77,34 @@ impl Router {
             });
         }
         drop(wake);
+        self.follow_levels();
         let router = Arc::clone(self);
         self.tasks.spawn(async move {
             let mut reported = HashSet::new();
             let stop = router.stop.clone();
             while let Some(Some(())) = stop.run_until_cancelled(woken.recv()).await {
                 let fresh: Vec<Collision> = router
-                    .rebuild()
+                    .rebuild_where_changed()
                     .into_iter()
                     .filter(|collision| reported.insert(collision.clone()))
                     .collect();
                 report(&fresh);
             }
         });
+    }
+
+    /// Announces changes, tells them to clients, and hears what is subscribed to, until the gateway stops.
+    fn follow_levels(self: &Arc<Self>) {
+        let until_stop = |work: std::pin::Pin<Box<dyn Future<Output = ()> + Send>>| {
+            let stop = self.stop.clone();
+            self.tasks
+                .spawn(async move { drop(stop.run_until_cancelled(work).await) });
+        };
+        until_stop(Box::pin(Arc::clone(self).tell_levels()));
+        for at in 0..self.members.len() {
+            until_stop(Box::pin(Arc::clone(self).announce_lists(at)));
+            until_stop(Box::pin(Arc::clone(self).follow_updates(at)));
+        }
     }
 
     /// What is known of each upstream.
@@ -109,12 +124,23 @@ impl Router {
             .listed_count()
     }
 
-    fn rebuild(&self) -> Vec<Collision> {
+    /// Builds the catalogue anew, unless it was built from what is known now.
+    pub(super) fn rebuild_where_changed(&self) -> Vec<Collision> {
+        // One at a time, so that what was built from older states never replaces what was built from newer ones.
+        let mut built_from = self.built_from.lock();
         let states: Vec<Arc<State>> = self
             .members
             .iter()
             .map(|(_, upstream)| upstream.state())
             .collect();
+        if states.len() == built_from.len()
+            && states
+                .iter()
+                .zip(&*built_from)
+                .all(|(now, then)| Arc::ptr_eq(now, then))
+        {
+            return Vec::new();
+        }
         let members: Vec<Member<'_>> = self
             .members
             .iter()
@@ -123,6 +149,7 @@ impl Router {
             .collect();
         let (catalogue, collisions): (Catalogue, _) = build(&self.own, &members, &self.cursors);
         self.catalogue.store(Arc::new(catalogue));
+        *built_from = states;
         collisions
     }
 }

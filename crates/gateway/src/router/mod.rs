@@ -1,5 +1,6 @@
 //! Where clients and executors meet: what is offered, who executes a request, and the calls that run.
 
+mod announced;
 mod audited;
 mod call;
 mod catalogue;
@@ -25,6 +26,8 @@ mod resources;
 mod sessions;
 mod start;
 mod stream;
+mod subscribe;
+mod telling;
 
 pub(crate) use call::Call;
 pub(crate) use catalogue::Kind;

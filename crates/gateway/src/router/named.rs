@@ -1,5 +1,7 @@
 //! Calls of things that have a name: tools and prompts.
 
+use std::sync::Arc;
+
 use mcpg_mcp::error::ErrorObject;
 use mcpg_mcp::object::Object;
 use mcpg_mcp::params::Params;
@@ -7,7 +9,7 @@ use mcpg_mcp::version::Era;
 use serde_json::value::RawValue;
 
 use super::Kind;
-use super::catalogue::{Item, Origin};
+use super::catalogue::{Catalogue, Item, Origin};
 use super::core::Router;
 use super::start::{Client, Subject};
 use crate::exchange::{Caller, Outcome, Outgoing};
@@ -16,7 +18,7 @@ impl Router {
     /// `tools/call`.
     pub(super) async fn call_tool(&self, subject: Subject, client: &Client, caller: &Caller) -> Outcome {
         let (name, params) = subject.named()?;
-        let catalogue = self.catalogue.load_full();
+        let catalogue = self.catalogue_with(Kind::Tools, &name, client).await;
         let section = catalogue.of(client.version.era()).section(Kind::Tools);
         let item = section
             .find(&name)
@@ -30,10 +32,25 @@ impl Router {
         }
     }
 
+    /// The catalogue. Where it does not know the name, that may be because it is old.
+    async fn catalogue_with(&self, kind: Kind, name: &str, client: &Client) -> Arc<Catalogue> {
+        let catalogue = self.catalogue.load_full();
+        if catalogue
+            .of(client.version.era())
+            .section(kind)
+            .find(name)
+            .is_some()
+        {
+            return catalogue;
+        }
+        self.current_lists().await;
+        self.catalogue.load_full()
+    }
+
     /// `prompts/get`.
     pub(super) async fn get_prompt(&self, subject: Subject, client: &Client, caller: &Caller) -> Outcome {
         let (name, params) = subject.named()?;
-        let catalogue = self.catalogue.load_full();
+        let catalogue = self.catalogue_with(Kind::Prompts, &name, client).await;
         let section = catalogue.of(client.version.era()).section(Kind::Prompts);
         let item = section
             .find(&name)

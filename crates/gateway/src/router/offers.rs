@@ -3,6 +3,7 @@
 //! It follows from the configuration alone, not from what is reachable at the moment: a client that initializes while
 //! an upstream is down must still be allowed to use it later, and every replica must say the same.
 
+use mcpg_capabilities::levels::Raised;
 use mcpg_mcp::initialize::{DiscoverResult, InitializeResult};
 use mcpg_mcp::results::{CacheHints, CacheScope};
 use mcpg_mcp::version::ProtocolVersion;
@@ -44,28 +45,41 @@ impl Router {
         .to_raw()
     }
 
-    fn capabilities(&self, legacy: bool) -> Box<RawValue> {
+    /// The lists that may change: what the configuration defines stays as it is.
+    pub(super) fn changing_lists(&self) -> Raised {
         let imports = |test: fn(&mcpg_config::app::Import) -> bool| {
             self.members
                 .iter()
                 .any(|(federation, _)| test(&federation.import))
         };
+        Raised {
+            tools: imports(|import| import.tools),
+            prompts: imports(|import| import.prompts),
+            resources: imports(|import| import.resources || import.resource_templates),
+            ..Raised::default()
+        }
+    }
+
+    fn capabilities(&self, legacy: bool) -> Box<RawValue> {
+        let changing = self.changing_lists();
+        // Nothing is said in the modern era of what cannot be heard there.
+        let members = |changes: bool| match legacy && changes {
+            true => json!({ "listChanged": true }),
+            false => json!({}),
+        };
         let own = |kind| !self.own.listed(kind).is_empty();
         let mut capabilities = Map::new();
-        if own(super::Kind::Tools) || imports(|import| import.tools) {
-            capabilities.insert("tools".to_owned(), json!({}));
+        if own(super::Kind::Tools) || changing.tools {
+            capabilities.insert("tools".to_owned(), members(changing.tools));
         }
-        if own(super::Kind::Prompts) || imports(|import| import.prompts) {
-            capabilities.insert("prompts".to_owned(), json!({}));
+        if own(super::Kind::Prompts) || changing.prompts {
+            capabilities.insert("prompts".to_owned(), members(changing.prompts));
         }
-        let upstream_resources = imports(|import| import.resources || import.resource_templates);
         let own_resources = own(super::Kind::Resources) || own(super::Kind::ResourceTemplates);
-        if own_resources || upstream_resources {
-            let subscribe = legacy && upstream_resources;
-            let members = if subscribe {
-                json!({ "subscribe": true })
-            } else {
-                json!({})
+        if own_resources || changing.resources {
+            let members = match legacy && changing.resources {
+                true => json!({ "listChanged": true, "subscribe": true }),
+                false => json!({}),
             };
             capabilities.insert("resources".to_owned(), members);
         }

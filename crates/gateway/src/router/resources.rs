@@ -1,4 +1,4 @@
-//! Reading resources and subscribing to them.
+//! Reading resources, and who answers for them.
 
 use std::sync::Arc;
 
@@ -10,12 +10,8 @@ use serde_json::value::RawValue;
 use super::Kind;
 use super::catalogue::{Catalogue, Origin};
 use super::core::Router;
-use super::sessions::session_error;
 use super::start::{Client, Subject};
-use crate::exchange::{CallError, Caller, Outcome, Outgoing};
-
-/// How many resources one session can be subscribed to.
-const MAX_SUBSCRIPTIONS: usize = 1_000;
+use crate::exchange::{Caller, Outcome, Outgoing};
 
 /// Who answers for a URI.
 pub(super) enum Holder {
@@ -44,56 +40,6 @@ impl Router {
                     .await
             }
         }
-    }
-
-    /// `resources/subscribe` and `resources/unsubscribe`.
-    pub(super) async fn subscribe(
-        &self,
-        method: &'static str,
-        subject: Subject,
-        client: &Client,
-        caller: &Caller,
-    ) -> Outcome {
-        let (uri, params) = subject.addressed()?;
-        let catalogue = self.catalogue.load_full();
-        let answer = match self.holder(&catalogue, client.version.era(), &uri)? {
-            Holder::Resource(Origin::Upstream(at)) | Holder::Template(Origin::Upstream(at)) => {
-                self.forward(at, outgoing(method, params, uri.clone()), client, caller)
-                    .await?
-            }
-            // What the configuration says never changes while the gateway runs.
-            Holder::Resource(Origin::Own(_)) | Holder::Template(Origin::Own(_)) => super::execute::empty(),
-        };
-        self.record_subscription(method, uri, client).await?;
-        Ok(answer)
-    }
-
-    /// Keeps in the session what its client subscribed to, so that every replica knows.
-    async fn record_subscription(
-        &self,
-        method: &'static str,
-        uri: String,
-        client: &Client,
-    ) -> Result<(), CallError> {
-        let session = client
-            .session
-            .as_ref()
-            .ok_or_else(|| ErrorObject::internal("no client session"))?;
-        let mut is_full = false;
-        let changed = self.sessions.change(&session.id, |record| {
-            if method != "resources/subscribe" {
-                return record.subscriptions.shift_remove(&uri);
-            }
-            let wanted = !record.subscriptions.contains(&uri);
-            is_full = wanted && record.subscriptions.len() >= MAX_SUBSCRIPTIONS;
-            wanted && !is_full && record.subscriptions.insert(uri.clone())
-        });
-        changed.await.map_err(session_error)?;
-        if is_full {
-            let why = format!("a session cannot have more than {MAX_SUBSCRIPTIONS} subscriptions");
-            return Err(ErrorObject::invalid_request(why).into());
-        }
-        Ok(())
     }
 
     /// Finds who answers for a URI: who lists it, whose template it matches, or the only upstream that has resources

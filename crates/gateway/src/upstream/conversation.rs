@@ -122,10 +122,34 @@ impl<'a> Conversation<'a> {
                 notification.params.map(ToOwned::to_owned)
             }
             "notifications/cancelled" => return self.questions.withdraw(notification.params),
+            "notifications/resources/updated" => return self.resource_updated(notification.params),
+            "notifications/subscriptions/acknowledged" => {
+                if let Some(id) = self.id {
+                    self.upstream.wanted.acknowledged(id.as_json());
+                }
+                return;
+            }
             _ => return self.upstream.signals.lists_changed(Lists::changed_by(method)),
         };
         if let Some(caller) = self.caller {
             self.questions.during(caller.events.notify(method, params)).await;
+        }
+    }
+
+    /// Only where the gateway itself listens is an update meant for it.
+    fn resource_updated(&self, params: Option<&RawValue>) {
+        let is_heard = match self.peer {
+            Peer::Legacy(session) => self.upstream.listens_in(session),
+            Peer::Modern(_) => self.caller.is_none(),
+            Peer::Opening => false,
+        };
+        let object = params.and_then(|params| Object::parse(params).ok());
+        if let Some(uri) = object
+            .as_ref()
+            .and_then(|params| params.get_str("uri"))
+            .filter(|_| is_heard)
+        {
+            self.upstream.signals.resource_updated(&uri);
         }
     }
 

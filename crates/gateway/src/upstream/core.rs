@@ -21,6 +21,7 @@ use super::shared::SharedSession;
 use super::signals::Signals;
 use super::state::State;
 use super::transport::Transport;
+use super::updates::{Listened, Wanted};
 use crate::mint::Mint;
 use crate::observe::UpstreamMeter;
 
@@ -33,6 +34,10 @@ pub(crate) struct Upstream {
     pub(super) gateway: Box<RawValue>,
     pub(super) shared: SharedSession,
     pub(super) signals: Arc<Signals>,
+    /// Where the gateway hears of what it is subscribed to.
+    pub(super) listened: watch::Sender<Listened>,
+    /// What a modern upstream is listened to for.
+    pub(super) wanted: Wanted,
     pub(super) meter: UpstreamMeter,
     /// The upstream is known to leave `server/discover` without an answer while it answers other requests.
     pub(super) discovery_is_silent: AtomicBool,
@@ -59,6 +64,8 @@ impl Upstream {
             gateway,
             shared: SharedSession::default(),
             signals,
+            listened: watch::Sender::default(),
+            wanted: Wanted::default(),
             discovery_is_silent: AtomicBool::new(false),
             state: watch::Sender::new(Arc::default()),
             tasks,

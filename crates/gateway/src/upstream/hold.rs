@@ -47,11 +47,14 @@ impl Upstream {
             (None, None) => return Parting::Gone("it speaks no revision that the gateway speaks".to_owned()),
         };
         let streams = Streams::default();
-        tokio::select! {
+        let parting = tokio::select! {
             parting = self.listen(found, &streams) => parting,
             parting = self.pulse(peer, &streams) => parting,
             parting = self.keep_listing(found, &streams) => parting,
-        }
+            never = self.listen_for_resources(found) => match never {},
+        };
+        self.cease_to_listen();
+        parting
     }
 
     async fn keep_listing(&self, found: &Found, streams: &Streams) -> Parting {
@@ -64,7 +67,8 @@ impl Upstream {
         };
         // What streams said before the lists are read for the first time does not matter.
         let _ = timeout(STREAMS, streams.settled()).await;
-        self.signals.take_changed();
+        self.begin_to_listen(found);
+        let (_, mut times) = self.signals.take_changed();
         let mut lists = Lists::ALL;
         loop {
             if let Err(parting) = reading.read(lists).await {
@@ -74,11 +78,14 @@ impl Upstream {
                 reading.legacy.clone().map(Arc::new),
                 reading.modern.clone().map(Arc::new),
             );
+            self.signals.have_read(times);
             tokio::select! {
                 () = self.signals.lists_have_changed() => sleep(self.settings.timing.debounce).await,
                 () = sleep(self.settings.timing.request), if !reading.failed.is_empty() => {}
             }
-            lists = self.signals.take_changed().and(reading.failed);
+            let changed;
+            (changed, times) = self.signals.take_changed();
+            lists = changed.and(reading.failed);
         }
     }
 }

@@ -35,11 +35,13 @@ mod state;
 mod streams;
 mod supervisor;
 mod transport;
+mod updates;
 
 pub(crate) use core::Upstream;
 pub(crate) use error::UpstreamError;
 pub(crate) use session::{ClientProfile, Home, Session, Via};
 pub(crate) use settings::Settings;
+pub(crate) use signals::Updated;
 #[cfg(test)]
 pub(crate) use state::Status;
 pub(crate) use state::{Offer, State};

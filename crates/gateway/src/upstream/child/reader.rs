@@ -18,6 +18,7 @@ use super::log::{Budget, SHOWN};
 use super::routes::End;
 use super::writer::Write;
 use crate::lines::{Line, Lines};
+use crate::upstream::session::For;
 use crate::upstream::signals::Lists;
 
 const BUFFER: usize = 64 * 1024;
@@ -135,6 +136,15 @@ impl Child {
                 self.signals.lists_changed(Lists::ALL);
                 true
             }
+            // A program that serves one client has nothing to tell the gateway itself.
+            "notifications/resources/updated" => {
+                if self.whom == For::Everybody
+                    && let Some(uri) = uri(notification.params)
+                {
+                    self.signals.resource_updated(&uri);
+                }
+                true
+            }
             method => {
                 self.signals.lists_changed(Lists::changed_by(method));
                 true
@@ -166,6 +176,11 @@ impl Child {
             self.routes.end(only, End::TooLarge);
         }
     }
+}
+
+fn uri(params: Option<&RawValue>) -> Option<String> {
+    let params = Object::parse(params?).ok()?;
+    params.get_str("uri").map(std::borrow::Cow::into_owned)
 }
 
 /// The id in a member of the params, as JSON.

@@ -133,6 +133,9 @@ async fn follow(
     if settled.is_cancelled() {
         // Nobody listened for a while.
         conversation.upstream.signals.lists_changed(Lists::ALL);
+        if !conversation.peer.is_modern() {
+            conversation.upstream.signals.updates_missed();
+        }
     }
     // A modern stream counts from its first message on, which acknowledges it.
     if !conversation.peer.is_modern() {
