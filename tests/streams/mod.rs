@@ -2,4 +2,5 @@
 
 mod resuming;
 mod selection;
+mod smoke;
 mod without_pubsub;
