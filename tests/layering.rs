@@ -75,7 +75,7 @@ const EDGES: &[(&str, &[&str], &[&str])] = &[
         &[],
     ),
     ("mcpg-tests", &[], &[]),
-    ("mcpg-benches", &[], &[]),
+    ("mcpg-benches", &["mcpg-cluster", "mcpg-plugin-host"], &[]),
 ];
 
 /// Packages that may not reach the network or speak HTTP, with the crates that would let them.

@@ -4,8 +4,11 @@
 mod compare;
 mod echo;
 mod failure;
+mod latency;
 mod listener;
 mod load;
+mod machine;
+mod process;
 mod process_cpu;
 mod protocol;
 mod proxy;
@@ -41,6 +44,8 @@ enum Command {
     Load(load::Options),
     /// Runs all of the above against each other and writes a markdown page.
     Compare(compare::Options),
+    /// Times what replicas tell each other, and writes a markdown page.
+    Latency(latency::Options),
 }
 
 fn main() -> ExitCode {
@@ -61,5 +66,6 @@ fn run(command: Command) -> Result<(), Failure> {
         Command::Proxy(options) => runtime::build(options.workers)?.block_on(proxy::run(&options)),
         Command::Load(options) => runtime::build(1)?.block_on(load::run(&options)),
         Command::Compare(options) => runtime::build(1)?.block_on(compare::run(&options)),
+        Command::Latency(options) => runtime::build(1)?.block_on(latency::run(&options)),
     }
 }

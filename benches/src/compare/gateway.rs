@@ -6,8 +6,8 @@ use std::process::Command;
 use http::Uri;
 use tempfile::TempDir;
 
-use super::process::ServerProcess;
 use crate::failure::{Failure, While as _};
+use crate::process::ServerProcess;
 
 /// A running gateway and the folder its configuration lies in.
 #[derive(Debug)]

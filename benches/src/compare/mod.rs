@@ -1,9 +1,7 @@
 //! Starts everything, measures it interleaved and writes the page.
 
 mod gateway;
-mod machine;
 mod page;
-mod process;
 mod series;
 
 use std::io::Write as _;
@@ -13,11 +11,11 @@ use std::process::Command;
 use http::Uri;
 use tokio::signal::unix::{SignalKind, signal};
 
-use self::machine::Machine;
-use self::process::ServerProcess;
 use self::series::{Series, Subject};
 use crate::failure::{Failure, While as _};
 use crate::load::{self, Era, Report};
+use crate::machine::Machine;
+use crate::process::{START_TIME, ServerProcess};
 
 /// What is compared, and how thoroughly.
 #[derive(Debug, clap::Args)]
@@ -132,7 +130,7 @@ impl Servers {
 
 /// Calls until an answer is right: a gateway may still be reaching out to its upstream.
 async fn ready(url: &Uri, era: Era) -> Result<(), Failure> {
-    let deadline = tokio::time::Instant::now() + process::START_TIME;
+    let deadline = tokio::time::Instant::now() + START_TIME;
     loop {
         let outcome = tokio::time::timeout_at(deadline, load::probe(url, era)).await;
         match outcome {

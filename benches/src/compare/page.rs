@@ -3,10 +3,10 @@
 use std::fmt::Write as _;
 
 use super::Options;
-use super::machine::Machine;
 use super::series::{Series, Subject};
 use crate::failure::{Failure, While as _};
 use crate::load::{Era, Report};
+use crate::machine::Machine;
 use crate::protocol::{LEGACY_REVISION, MODERN_REVISION};
 use crate::statistics::median;
 

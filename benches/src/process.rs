@@ -74,6 +74,12 @@ impl ServerProcess {
         &self.url
     }
 
+    /// Kills the process (SIGKILL) and waits until it is gone.
+    pub(crate) fn kill(&mut self) {
+        // One that cannot be killed or waited for has ended already.
+        let _ = end(&mut self.child);
+    }
+
     pub(crate) fn id(&self) -> u32 {
         self.child.id()
     }
@@ -81,8 +87,7 @@ impl ServerProcess {
 
 impl Drop for ServerProcess {
     fn drop(&mut self) {
-        // A server that cannot be killed or waited for has ended already.
-        let _ = end(&mut self.child);
+        self.kill();
     }
 }
 
