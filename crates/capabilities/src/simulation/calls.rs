@@ -102,6 +102,11 @@ impl Call {
         Ok(())
     }
 
+    /// The client was asked something on the stream.
+    pub(crate) fn has_asked(&self, number: u64) {
+        self.said.lock().asked = number;
+    }
+
     /// How many questions the client was asked.
     pub(crate) fn asked(&self) -> u64 {
         self.said.lock().asked

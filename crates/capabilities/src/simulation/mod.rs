@@ -32,7 +32,7 @@ mod streams;
 mod world_tests;
 
 pub(crate) use clock::DriftingClock;
-pub(crate) use coordinator::SimCoordinator;
+pub(crate) use coordinator::{LEASE_TTL, SimCoordinator};
 pub(crate) use faults::Faults;
 pub(crate) use replica::{Replica, ReplicaFate};
 pub(crate) use runner::{Violation, breaks_without, finds_without, for_seeds, one_run};

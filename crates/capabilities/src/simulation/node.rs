@@ -26,8 +26,8 @@ pub(crate) const VALIDITY: Duration = Duration::from_secs(2);
 /// After how long an unused session expires, at least.
 pub(crate) const IDLE: Duration = Duration::from_secs(60);
 
-/// How many bytes the streams of one principal may hold: a few large events are more than what is free.
-const BUDGET: u64 = 4 * 1024 * 1024;
+/// How many bytes the streams of one principal may hold: some runs want more.
+pub(crate) const BUDGET: u64 = 128 * 1024;
 
 /// One boot of one replica.
 #[derive(Clone)]

@@ -3,13 +3,14 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use mcpg_cluster::Key;
 use parking_lot::Mutex;
 use serde_json::value::RawValue;
 use tokio::time::{sleep, timeout};
 
 use super::World;
 use super::calls::Call;
-use super::node::Node;
+use super::node::{BUDGET, Node};
 use crate::calls::{Birth, Entry, Follow, OpenCall, Over, Refused, Version, logged};
 use crate::delivery::{Logged, Reader};
 use crate::mailbox::Note;
@@ -300,6 +301,24 @@ impl Stream {
         None
     }
 
+    /// Nobody has taken more than there is, whoever came first.
+    fn check_budget(&self) {
+        let session = self.call.key.session();
+        let principal = session
+            .rsplit_once('/')
+            .map_or(session, |(principal, _)| principal);
+        let record = self.world.value(&Key::new("budget", principal.to_owned()));
+        let taken = record.map_or(0, |record| {
+            let record: serde_json::Value = serde_json::from_slice(&record).expect("records are JSON");
+            let shares = record["shares"].as_object().into_iter().flatten();
+            shares.filter_map(|(_, share)| share["bytes"].as_u64()).sum()
+        });
+        if taken > BUDGET {
+            self.world
+                .violated(format!("{taken} bytes of a budget of {BUDGET} are taken"));
+        }
+    }
+
     fn note(&self, node: &Node, what: &str) {
         let id = self.call.key.id();
         self.world
@@ -316,6 +335,15 @@ impl Owned {
             .map(|number| entry(number, ends && number == last, world.chance(150)))
             .collect();
         self.say_all(node, entries, ends).await
+    }
+
+    /// Asks the client something on the stream.
+    pub(crate) async fn ask(&mut self, node: &Node) -> Result<(), Refused> {
+        let question = Entry {
+            question: Some(self.open.next_question()),
+            ..entry(self.last + 1, false, false)
+        };
+        self.say_all(node, vec![question], false).await
     }
 
     /// Says one large thing.
@@ -335,7 +363,15 @@ impl Owned {
             }
         };
         self.stream.note(node, &format!("appended: {appended:?}"));
+        self.stream.check_budget();
+        if appended == Err(Refused::OverBudget) {
+            let excuse = vec![entry(self.last + 1, true, false)];
+            return Box::pin(self.say_all(node, excuse, true)).await;
+        }
         let appended = appended.inspect_err(|refused| self.refused(node, *refused))?;
+        if let Some(number) = entries.iter().filter_map(|entry| entry.question).max() {
+            self.stream.call.has_asked(number);
+        }
         if appended.reader.is_some() {
             self.close();
         }

@@ -120,7 +120,8 @@ fn an_event_that_is_lost_is_not_skipped() {
             stream.expects_loss();
             let mut owned = begin(&a, &stream).await;
             let _ = owned.say_large(&a).await;
-            let _ = owned.say(&a, 1, false).await;
+            // This one is small.
+            let _ = owned.ask(&a).await;
             let bodies = world.keys_in(&format!("event/{}", stream.call.key.session()));
             for body in &bodies {
                 world.lose(body);

@@ -9,7 +9,7 @@ use crate::calls::Opened;
 use crate::simulation::chaos::trouble;
 use crate::simulation::node::{IDLE, Node};
 use crate::simulation::streams::{Owned, Stream};
-use crate::simulation::{Faults, World, for_seeds};
+use crate::simulation::{Faults, LEASE_TTL, World, for_seeds};
 use crate::sweeper::Sweeper;
 
 /// How long the troubles and what follows from them may last.
@@ -45,6 +45,7 @@ async fn goes_on(world: &World, node: &Node, stream: &Stream, owned: &mut Owned)
             Some(owner) => stream.call.keep_alive(node, &mut owned.open, &owner).await.err(),
             None => None,
         },
+        2 => return owned.ask(node).await.map_err(drop),
         _ => return owned.say(node, world.draw(1..4), false).await.map_err(drop),
     };
     if let Some(refused) = refused {
@@ -68,8 +69,24 @@ async fn comes_back(world: World, nodes: Vec<Node>, stream: Stream) {
     }
 }
 
+/// Answers what was asked, twice now and then.
+async fn answers(world: World, nodes: Vec<Node>, stream: Stream) {
+    for _ in 0..8 {
+        world.pass(0..2_500).await;
+        let asked = stream.call.asked();
+        if asked > 0 {
+            let at = usize::try_from(world.draw(0..nodes.len() as u64)).expect("a small number");
+            let text = if world.chance(500) { "left" } else { "right" };
+            stream
+                .call
+                .answer(&nodes[at], world.draw(1..asked + 1), text)
+                .await;
+        }
+    }
+}
+
 async fn cancels(world: World, node: Node, stream: Stream) {
-    world.pass(0..15_000).await;
+    world.pass(0..8_000).await;
     stream.cancel(&node).await;
 }
 
@@ -86,7 +103,7 @@ pub(super) fn tends(node: &Node, end: Instant) {
         };
         while Instant::now() < end {
             sweeper.round().await;
-            sleep(Sweeper::pause(Duration::from_secs(15))).await;
+            sleep(Sweeper::pause(LEASE_TTL)).await;
         }
     });
     let calls = node.calls.clone();
@@ -124,7 +141,12 @@ pub(super) async fn random_streams(world: World) {
             nodes.clone(),
             stream.clone(),
         )));
-        if world.chance(200) {
+        clients.push(tokio::spawn(answers(
+            world.clone(),
+            nodes.clone(),
+            stream.clone(),
+        )));
+        if world.chance(400) {
             let other = nodes[(number + 1) % nodes.len()].clone();
             clients.push(tokio::spawn(cancels(world.clone(), other, stream.clone())));
         }
@@ -146,6 +168,41 @@ pub(super) async fn random_streams(world: World) {
             world.violated("the head of a call outlives everybody");
         }
     }
+}
+
+/// The owner dies while a client reads at one replica; says when the stream ended there.
+async fn owner_dies(world: World) {
+    let nodes = Node::boot_all(&world).await;
+    let [a, b, c] = &nodes[..] else {
+        unreachable!("three replicas boot in a world without faults");
+    };
+    sleep(Duration::from_secs(40)).await;
+    tends(c, Instant::now() + Duration::from_secs(60));
+    let stream = Stream::new(&world, "1");
+    let Opened::Open(open) = stream.call.open(a, a.calls.now()).await else {
+        unreachable!("nothing stands in the way");
+    };
+    let mut owned = stream.begin(a, open);
+    let _ = owned.say(a, 1, false).await;
+    let (node, of_reader) = (b.clone(), stream.clone());
+    let reading = tokio::spawn(async move { of_reader.resume(&node, 0).await });
+    world.pass(100..5_000).await;
+    a.replica.crash();
+    let died = Instant::now();
+    reading.await.expect("a client does not panic");
+    // The lease, a second, and the pause between two looks of a reader that nobody wakes; clocks may be a tenth off.
+    let bound = (LEASE_TTL + Duration::from_secs(3)).mul_f64(1.1);
+    if !stream.was_lost() || died.elapsed() > bound {
+        world.violated(format!(
+            "a stream ended {:?} after its owner died",
+            died.elapsed()
+        ));
+    }
+}
+
+#[test]
+fn d8_the_stream_of_a_dead_owner_ends_within_the_take_over_bound() {
+    for_seeds(10, &Faults::none(), owner_dies);
 }
 
 #[test]
