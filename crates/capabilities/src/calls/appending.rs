@@ -1,6 +1,7 @@
 //! Saying something on the stream of a call.
 
 use std::collections::VecDeque;
+use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 
 use mcpg_cluster::{Moment, Version};
 use serde_json::value::RawValue;
@@ -51,6 +52,8 @@ struct Prepared {
     /// From the first to the last event it went on, and where it ends.
     from: (u64, u64),
     last: u64,
+    /// Over the messages: who tries again with others gets others.
+    hash: u64,
     log: Log,
 }
 
@@ -142,8 +145,9 @@ impl OpenCall {
         let stands = &self.stored.record.log;
         let from = (stands.base(), stands.last());
         let last = stands.last() + fresh.len() as u64;
+        let hash = hash(fresh);
         if let Some(prepared) = &self.tail.prepared
-            && (prepared.from, prepared.last) == (from, last)
+            && (prepared.from, prepared.last, prepared.hash) == (from, last, hash)
         {
             return Ok(Ok(prepared.log.clone()));
         }
@@ -169,6 +173,7 @@ impl OpenCall {
         self.tail.prepared = Some(Prepared {
             from,
             last,
+            hash,
             log: log.clone(),
         });
         Ok(Ok(log))
@@ -177,4 +182,12 @@ impl OpenCall {
 
 fn size(entry: &Entry) -> usize {
     entry.message.get().len()
+}
+
+fn hash(entries: &[Entry]) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    for entry in entries {
+        entry.message.get().hash(&mut hasher);
+    }
+    hasher.finish()
 }

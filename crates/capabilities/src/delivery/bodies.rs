@@ -64,7 +64,7 @@ impl Body {
     }
 
     /// The same events with numbers from `first` on.
-    pub(super) fn from_number(self, first: u64) -> Self {
+    pub(super) fn renumbered(self, first: u64) -> Self {
         Self { first, ..self }
     }
 

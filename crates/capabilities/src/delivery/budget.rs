@@ -8,6 +8,7 @@
 //!
 //! What a principal without a name may hold is counted per session.
 
+mod held;
 mod purse;
 mod record;
 
@@ -18,6 +19,7 @@ use std::time::Duration;
 use mcpg_cluster::{Clock, Error, ErrorKind, Expect, Key, KeyValue, Result, Version};
 use parking_lot::Mutex;
 
+pub(crate) use self::held::Held;
 use self::purse::Purse;
 use self::record::{BudgetRecord, Share};
 use crate::owner::{BootId, Judge, OwnerPair};
@@ -73,60 +75,6 @@ impl std::fmt::Debug for Budgets {
     }
 }
 
-/// What one stream holds of a budget. When it is dropped, its bytes count for a while longer.
-#[derive(Debug)]
-pub(crate) struct Held {
-    budgets: Budgets,
-    principal: String,
-    bytes: u64,
-}
-
-impl Held {
-    /// Says how many bytes the stream is about to hold. Nothing changes where that is refused or fails.
-    ///
-    /// # Errors
-    /// Why the record could not be read or written.
-    pub(crate) async fn resize(
-        &mut self,
-        bytes: u64,
-        writer: &Writer,
-        owner: &OwnerPair,
-    ) -> Result<std::result::Result<(), OverBudget>> {
-        let before = self.bytes;
-        // Counted before anything is awaited: this future may be dropped.
-        self.set(bytes);
-        let budgets = self.budgets.clone();
-        if bytes <= before || budgets.is_covered(&self.principal) {
-            return Ok(Ok(()));
-        }
-        let taken = budgets.take(&self.principal, writer, owner).await;
-        if !matches!(taken, Ok(Ok(()))) {
-            self.set(before);
-        }
-        taken
-    }
-
-    /// Says how many bytes the stream holds, whether or not there is room for them.
-    pub(crate) fn set(&mut self, bytes: u64) {
-        let mut purses = self.budgets.inner.purses.lock();
-        let purse = purses.entry(self.principal.clone()).or_default();
-        purse.used = (purse.used + bytes).saturating_sub(self.bytes);
-        self.bytes = bytes;
-    }
-}
-
-impl Drop for Held {
-    fn drop(&mut self) {
-        if self.bytes > 0 {
-            let inner = &self.budgets.inner;
-            let until = inner.clock.now() + inner.config.linger;
-            let mut purses = inner.purses.lock();
-            let purse = purses.entry(std::mem::take(&mut self.principal)).or_default();
-            purse.ended.push_back((until, self.bytes));
-        }
-    }
-}
-
 impl Budgets {
     pub(crate) fn new(
         key_value: Arc<dyn KeyValue>,
@@ -150,11 +98,7 @@ impl Budgets {
         let principal = session
             .rsplit_once('/')
             .map_or(session, |(principal, _)| principal);
-        Held {
-            budgets: self.clone(),
-            principal: principal.to_owned(),
-            bytes: 0,
-        }
+        Held::new(self.clone(), principal.to_owned())
     }
 
     /// Gives back what is not needed any more and keeps the records alive of what is. Asks nobody where there is nothing
@@ -261,13 +205,15 @@ impl Budgets {
         }
     }
 
-    /// Writes the share that `prepare` decided on, or what is in use by now.
+    /// Writes what is needed here by now, as far as there is room: others may have found this replica dead meanwhile.
     async fn renew(&self, principal: &str, writer: &Writer) -> Result<()> {
         for _ in 0..ATTEMPTS {
             let stored = writer.read::<BudgetRecord>(&key(principal)).await?;
             let (record, version) = split(stored);
             let (chunk, free) = (self.inner.config.chunk(), self.inner.config.free());
-            let bytes = self.with(principal, |purse| purse.needs(chunk, free));
+            let needed = self.with(principal, |purse| purse.needs(chunk, free));
+            let others = record.others(&self.inner.config.boot);
+            let bytes = needed.min(self.inner.config.bytes_per_principal.saturating_sub(others));
             if bytes == 0 && !record.shares.contains_key(&self.inner.config.boot) {
                 self.with(principal, |purse| purse.is_settled = true);
                 return Ok(());

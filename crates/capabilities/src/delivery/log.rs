@@ -181,7 +181,7 @@ impl Log {
         for item in other.items {
             let next = self.last() + 1;
             self.items.push_back(match item {
-                Item::Stored(body) => Item::Stored(body.from_number(next)),
+                Item::Stored(body) => Item::Stored(body.renumbered(next)),
                 inline @ Item::Inline(_) => inline,
             });
         }

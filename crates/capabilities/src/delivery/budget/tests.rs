@@ -186,8 +186,11 @@ async fn who_needs_room_drops_what_a_dead_replica_had() {
     tokio::time::advance(REFUSED_FOR).await;
     assert!(b.resize(&mut there, 1_000).await);
     assert_eq!(fleet.shares("p").await, [("b".into(), 1_000)]);
-    // It was not dead after all: its share is written again where there is room, and what it takes is compared.
+    // It was not dead after all: it has what is left.
     assert!(!a.resize(&mut here, 1_100).await);
+    tokio::time::advance(TTL / 4).await;
+    a.tend().await;
+    assert_eq!(fleet.shares("p").await, [("a".into(), 600), ("b".into(), 1_000)]);
 }
 
 #[tokio::test(start_paused = true)]

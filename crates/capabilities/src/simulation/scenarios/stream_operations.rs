@@ -82,7 +82,7 @@ async fn run_with(world: World, who: Who, number: u64, fate: ReplicaFate) -> u64
     // What it does later has nothing to do with the call any more.
     sleep(Duration::from_secs(2)).await;
     let made = victim.replica.operations() - started;
-    nobody_waits_for_ever(&world, &nodes, &[stream.clone()]).await;
+    nobody_waits_for_ever(&world, &nodes, std::slice::from_ref(&stream)).await;
     if stream.birth().is_some() && !stream.had_response() && !stream.was_lost() {
         world.violated("nobody was told how the call ended");
     }
