@@ -1,5 +1,11 @@
 //! Streams of legacy clients through three replicas: delivered, resumed, cancelled, and what happens when a replica dies.
 
+mod cancelling;
+mod early_close;
+
+mod outages;
+mod owners;
+mod questions;
 mod resuming;
 mod selection;
 mod smoke;

@@ -21,7 +21,7 @@ use super::redis::Redis;
 const NAMES: [&str; 3] = ["a", "b", "c"];
 
 /// How long a lease and a replica's presence outlive their last sign of life in these tests.
-const TTL: Duration = Duration::from_secs(3);
+pub(crate) const TTL: Duration = Duration::from_secs(3);
 
 /// The validity of a view in these tests.
 pub(crate) const VIEW: Duration = Duration::from_millis(1000);

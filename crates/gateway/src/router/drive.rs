@@ -23,8 +23,8 @@ use tokio::time::{Interval, sleep};
 
 pub(crate) use self::answer::Final;
 pub(super) use self::log_filter::LogFilter;
-pub(in crate::router) use self::running::outcome_unknown;
 use self::running::{Ended, Running};
+pub(in crate::router) use self::running::{outcome_unknown, stream_overflow};
 use super::head::{CallHead, Met};
 use super::live::{Control, LiveCalls};
 use super::stream::{State, Stream, Streams};

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use mcpg_capabilities::calls::Version;
-use mcpg_capabilities::calls::{Answered, CallKey, CallsError, Cancelled, QuestionId};
+use mcpg_capabilities::calls::{Answered, CallKey, Calls, CallsError, Cancelled, QuestionId};
 use mcpg_capabilities::mailbox::Note;
 use mcpg_capabilities::owner::BootId;
 use mcpg_capabilities::sessions::SessionError;
@@ -89,20 +89,29 @@ impl Router {
         let Some(id) = id else {
             return Ok(());
         };
+        let Ok(key) = CallKey::new(&session.id, id.as_json()) else {
+            return Ok(());
+        };
         if let Some(call) = self.live.find(session.id.name(), &id) {
             let (taken, is_taken) = oneshot::channel();
             // One that has ended since, or is about to, is asked no more: its head decides.
             let _ = call.send(Control::Cancel(taken)).await;
-            if is_taken.await.unwrap_or(false) {
-                return Ok(());
+            if !is_taken.await.unwrap_or(false) {
+                return self.cancel_at_head(&self.heads.calls, &key).await;
             }
-        }
-        let (Ok(key), Some(calls)) = (CallKey::new(&session.id, id.as_json()), &self.cancels) else {
             return Ok(());
-        };
-        match calls.cancel(&key).await {
+        }
+        match &self.cancels {
+            Some(calls) => self.cancel_at_head(calls, &key).await,
+            None => Ok(()),
+        }
+    }
+
+    /// Cancels a call through its head, wherever it runs.
+    async fn cancel_at_head(&self, calls: &Calls, key: &CallKey) -> Result<(), SessionError> {
+        match calls.cancel(key).await {
             Ok(Cancelled::Stopped { owner, version } | Cancelled::Already { owner, version }) => {
-                self.wake(owner, &key, version).await;
+                self.wake(owner, key, version).await;
                 Ok(())
             }
             Ok(Cancelled::MarkerLeft | Cancelled::Finished) => Ok(()),

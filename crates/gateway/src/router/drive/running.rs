@@ -49,9 +49,8 @@ impl From<Refused> for Ended {
     fn from(refused: Refused) -> Self {
         match refused {
             Refused::Cancelled => Self::Cancelled,
-            Refused::Claimed | Refused::Gone | Refused::OverBudget => {
-                Self::Outcome(Err(outcome_unknown().into()))
-            }
+            Refused::Claimed | Refused::Gone => Self::Outcome(Err(outcome_unknown().into())),
+            Refused::OverBudget => Self::Outcome(Err(stream_overflow().into())),
         }
     }
 }
@@ -275,5 +274,14 @@ pub(in crate::router) fn outcome_unknown() -> ErrorObject {
     ErrorObject::internal_with_reason(
         "outcome_unknown",
         "this replica lost track of the call: whether it was executed is unknown",
+    )
+}
+
+/// What ends a call whose stream may hold nothing more.
+pub(in crate::router) fn stream_overflow() -> ErrorObject {
+    ErrorObject::internal_with_reason(
+        "stream_overflow",
+        "the streams of this client hold as much as mcp.configurations.delivery.bytes_per_principal allows: read them to \
+         their ends, or ask for less at once",
     )
 }

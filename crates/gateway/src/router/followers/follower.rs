@@ -187,7 +187,8 @@ impl Follower {
                 }
             }
             Follow::Displaced => {}
-            Follow::Trimmed | Follow::Broken => self.fail(&trimmed()),
+            Follow::Trimmed => self.fail(&trimmed()),
+            Follow::Broken => self.fail(&broken("a part of it is lost")),
             Follow::Gone | Follow::Stale => self.fail(&gone()),
         }
         None

@@ -1,11 +1,14 @@
 //! How the stream of a call ends, and what is sent when the head cannot be written.
 
 use mcpg_capabilities::calls::Refused;
+use mcpg_mcp::id::RequestId;
+use mcpg_mcp::write;
 use tokio::time::Instant;
 
 use super::handle::{Last, Said};
 use super::task::{Ending, Task};
 use super::waiting::{Line, What};
+use crate::router::drive::stream_overflow;
 use crate::router::head::{Verdict, verdict_of};
 
 impl Task {
@@ -73,8 +76,37 @@ impl Task {
         self.waiting.take();
     }
 
+    /// The head takes nothing more of what is said: the stream ends with an error. A response that exists goes to the
+    /// client's connection all the same.
+    async fn overflow(&mut self) {
+        if self.last.is_some() {
+            // The driver ends the call then.
+            self.state
+                .send_modify(|state| state.refused = Some(Refused::OverBudget));
+        } else if let Ending::Response(_) = self.ending {
+            self.release().await;
+            let error =
+                RequestId::from_json(self.key.id()).map(|id| write::error(Some(&id), &stream_overflow()));
+            if let Ok(error) = error {
+                self.waiting.take();
+                self.waiting.push(Line::new(error, What::Response), false);
+            }
+        } else {
+            // Not even the error: whoever reads the stream finds that it is over.
+            self.trouble.is_broken = true;
+        }
+        self.batch = None;
+        if self.last.is_some() || self.trouble.is_broken {
+            self.waiting.take();
+            self.pending.clear();
+        }
+    }
+
     /// The call is no longer this replica's.
     pub(super) async fn refused(&mut self, refused: Refused) {
+        if refused == Refused::OverBudget {
+            return self.overflow().await;
+        }
         self.wake_reader();
         if let Some(last) = self.last.take() {
             self.state.send_modify(|state| state.refused = Some(refused));

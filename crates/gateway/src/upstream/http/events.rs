@@ -21,8 +21,10 @@ pub(super) struct EventStream {
 /// What comes next on a stream.
 pub(super) enum Next {
     Event(Event),
-    /// The stream is over, and why.
-    End(String),
+    /// The upstream has closed the stream.
+    Closed,
+    /// The stream was cut, and how.
+    Cut(String),
 }
 
 impl EventStream {
@@ -48,8 +50,8 @@ impl EventStream {
             }
             let piece = match self.body.frame().await {
                 Some(Ok(frame)) => frame.into_data().unwrap_or_default(),
-                Some(Err(error)) => return Ok(Next::End(chain(&error))),
-                None => return Ok(Next::End("the stream ended".to_owned())),
+                Some(Err(error)) => return Ok(Next::Cut(chain(&error))),
+                None => return Ok(Next::Closed),
             };
             let fed = self.decoder.feed(&piece, &mut self.decoded);
             self.ready.extend(self.decoded.drain(..));

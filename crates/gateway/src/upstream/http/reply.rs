@@ -14,8 +14,10 @@ use crate::upstream::error::UpstreamError;
 /// What became of a stream.
 enum StreamEnd {
     Answered(Answered),
-    /// It ended before the answer, and why.
-    Early(String),
+    /// The upstream closed it before the answer.
+    Early,
+    /// It was cut before the answer, and how.
+    Cut(String),
 }
 
 impl Conversation<'_> {
@@ -48,10 +50,12 @@ impl Conversation<'_> {
         loop {
             match self.read_events(&mut events, &mut place).await? {
                 StreamEnd::Answered(answer) => return answer,
-                StreamEnd::Early(cause) => {
+                StreamEnd::Early => {
                     self.pause(&place).await;
+                    let cause = "the stream ended".to_owned();
                     events = self.resume(http, &mut place, cause).await?;
                 }
+                StreamEnd::Cut(cause) => events = self.resume(http, &mut place, cause).await?,
             }
         }
     }
@@ -76,7 +80,8 @@ impl Conversation<'_> {
         loop {
             let event = match self.questions.during(events.next()).await? {
                 Next::Event(event) => event,
-                Next::End(cause) => return Ok(StreamEnd::Early(cause)),
+                Next::Closed => return Ok(StreamEnd::Early),
+                Next::Cut(cause) => return Ok(StreamEnd::Cut(cause)),
             };
             place.note(&event);
             if !event.is_message() {

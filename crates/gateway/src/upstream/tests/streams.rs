@@ -30,6 +30,7 @@ fn progress(token: &Value, progress: u32) -> Value {
 
 fn notification(event: Option<Event>) -> (String, Value) {
     match event {
+        Some(Event::Pause { retry_ms }) => ("pause".to_owned(), json!(retry_ms)),
         Some(Event::Notification { method, params }) => (method, params.map_or(Value::Null, text)),
         other => panic!("not a notification: {other:?}"),
     }
@@ -203,6 +204,12 @@ async fn a_stream_that_ends_early_is_resumed_behind_its_last_event() {
     assert_eq!(resumed.header("last-event-id"), Some("a-1"));
     assert_eq!(resumed.session(), Some("mine"));
     events.raw(format!("id: a-2\ndata: {}\n\n", progress(&token, 1)));
+    let pause = ("pause".to_owned(), json!(30));
+    assert_eq!(
+        notification(heard.recv().await),
+        pause,
+        "the client may be let go of too"
+    );
     assert_eq!(notification(heard.recv().await).1["progress"], 1);
     drop(events);
     let (resumed, events) = streams.recv().await.unwrap();
