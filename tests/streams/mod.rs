@@ -2,7 +2,6 @@
 
 mod cancelling;
 mod early_close;
-
 mod outages;
 mod owners;
 mod questions;
