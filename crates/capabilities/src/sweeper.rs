@@ -8,6 +8,7 @@ use mcpg_cluster::{Cursor, KeyValue};
 use tracing::{debug, info};
 
 use crate::calls::{Calls, ToWake};
+use crate::delivery::get::GetStreams;
 use crate::mailbox::{Mailbox, Note};
 use crate::owner::{BootId, Judge};
 use crate::replica::boots;
@@ -33,6 +34,8 @@ pub struct Sweeper {
     pub calls: Calls,
     /// The mail that may have to be answered.
     pub mailbox: Mailbox,
+    /// The streams of upstreams that may have to be taken over, where they are shared.
+    pub gets: Option<GetStreams>,
     /// The subscriptions that may have to be taken over, where they are shared.
     pub subscriptions: Option<Subscriptions>,
 }
@@ -72,6 +75,7 @@ impl Sweeper {
         // What cannot be done for one sort of things does not hold up the others.
         let done = [
             self.end_calls(boot).await,
+            self.adopt_streams(boot).await,
             self.take_over(boot).await,
             self.answer_mail(boot).await,
         ];
@@ -108,6 +112,14 @@ impl Sweeper {
             if ended >= AT_ONCE {
                 return false;
             }
+        }
+    }
+
+    /// Takes over one round's worth of upstream streams; whether none is left.
+    async fn adopt_streams(&self, boot: &BootId) -> bool {
+        match &self.gets {
+            Some(gets) => gets.adopt_from(boot, AT_ONCE).await,
+            None => true,
         }
     }
 

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use mcpg_capabilities::calls::Calls;
 use mcpg_capabilities::catalogues::Catalogues;
+use mcpg_capabilities::delivery::get::GetStreams;
 use mcpg_capabilities::fleet::Fleet;
 use mcpg_capabilities::levels::Levels;
 use mcpg_capabilities::mac::MacKey;
@@ -45,6 +46,8 @@ pub struct Parts {
     pub calls: Calls,
     /// The same, for cancels of calls that run elsewhere; `None` where those are not to be found.
     pub cancels: Option<Calls>,
+    /// The GET streams of client sessions.
+    pub gets: GetStreams,
     /// The way to other replicas.
     pub mailbox: Mailbox,
     /// Which list or resource changed last.
@@ -135,6 +138,7 @@ impl Gateway {
             sessions: parts.sessions,
             fleet: Arc::clone(&parts.fleet),
             calls: parts.calls,
+            gets: parts.gets,
             cancels: parts.cancels,
             mailbox: parts.mailbox,
             levels: parts.levels,
@@ -154,6 +158,7 @@ impl Gateway {
             return Err(BootError::names(&collisions));
         }
         router.follow_members();
+        router.follow_streams();
         router.watch_owners();
         let stop_accepting = CancellationToken::new();
         let shutdown_timeout = server.shutdown_timeout;

@@ -6,9 +6,11 @@ use std::time::Duration;
 use mcpg_capabilities::calls::{Calls, CallsConfig};
 use mcpg_capabilities::catalogues::Catalogues;
 use mcpg_capabilities::delivery::LogLimits;
+use mcpg_capabilities::delivery::get::{GetConfig, GetParts, GetStreams};
 use mcpg_capabilities::fleet::Fleet;
 use mcpg_capabilities::inherit::{Bus, Records};
 use mcpg_capabilities::levels::{Levels, LevelsParts};
+use mcpg_capabilities::mac::MacKey;
 use mcpg_capabilities::mailbox::{Mailbox, MailboxConfig};
 use mcpg_capabilities::sessions::{Sessions, SessionsConfig, SessionsParts};
 use mcpg_capabilities::subscriptions::{Subscriptions, SubscriptionsConfig, SubscriptionsParts};
@@ -24,11 +26,7 @@ pub(crate) fn calls(records: &Records, fleet: &Fleet, record_ttl: Duration, deli
         stale_reads: records.support.stale_reads,
         max_value_bytes: records.support.max_value_bytes,
         max_ttl: records.support.max_ttl,
-        limits: LogLimits {
-            max_events: delivery.max_events,
-            max_bytes: delivery.max_bytes,
-            max_age: delivery.max_age,
-        },
+        limits: limits(delivery),
         bytes_per_principal: delivery.bytes_per_principal,
         ..CallsConfig::new(fleet.replica().boot().clone(), record_ttl)
     };
@@ -39,6 +37,40 @@ pub(crate) fn calls(records: &Records, fleet: &Fleet, record_ttl: Duration, deli
         config,
     )
     .in_formats(Arc::clone(fleet.formats()))
+}
+
+/// The GET streams of client sessions, whose records are in `records`.
+pub(crate) fn gets(
+    records: &Records,
+    fleet: &Fleet,
+    mac: &MacKey,
+    record_ttl: Duration,
+    delivery: &Delivery,
+) -> GetStreams {
+    let parts = GetParts {
+        key_value: Arc::clone(&records.key_value),
+        judge: Arc::clone(fleet.replica()) as _,
+        living: Arc::clone(fleet.replica()) as _,
+        mac: mac.clone(),
+    };
+    let config = GetConfig {
+        boot: fleet.replica().boot().clone(),
+        record_ttl,
+        patience: OPERATION_TIMEOUT,
+        stale_reads: records.support.stale_reads,
+        max_ttl: records.support.max_ttl,
+        max_value_bytes: records.support.max_value_bytes,
+        limits: limits(delivery),
+    };
+    GetStreams::new(parts, config).in_formats(Arc::clone(fleet.formats()))
+}
+
+fn limits(delivery: &Delivery) -> LogLimits {
+    LogLimits {
+        max_events: delivery.max_events,
+        max_bytes: delivery.max_bytes,
+        max_age: delivery.max_age,
+    }
 }
 
 /// The mail of this replica.

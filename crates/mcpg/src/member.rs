@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use mcpg_capabilities::calls::Calls;
 use mcpg_capabilities::catalogues::{Catalogues, Finisher};
+use mcpg_capabilities::delivery::get::GetStreams;
 use mcpg_capabilities::fleet::{Fleet, FleetOptions};
 use mcpg_capabilities::inherit::Inherited;
 use mcpg_capabilities::leader::Work;
@@ -44,6 +45,7 @@ pub(crate) struct Member {
     calls: Calls,
     /// Whether a cancel is to find a call that runs elsewhere.
     cancels: bool,
+    gets: GetStreams,
     mailbox: Mailbox,
     levels: Arc<Levels>,
     catalogues: Catalogues,
@@ -86,6 +88,7 @@ impl Member {
         let sessions = capabilities::sessions(store, &fleet, server);
         let kept = &config.mcp.configurations.delivery;
         let calls = capabilities::calls(&delivery.records, &fleet, sessions.record_ttl(), kept);
+        let gets = capabilities::gets(&delivery.records, &fleet, &mac, sessions.record_ttl(), kept);
         let mailbox = capabilities::mailbox(&fleet);
         let levels = capabilities::levels(&delivery, &fleet);
         let catalogues = capabilities::catalogues(&delivery.records, &fleet, &levels);
@@ -112,6 +115,7 @@ impl Member {
                 calls: calls.clone(),
                 mailbox: mailbox.clone(),
                 subscriptions: is_subscriptions_shared.then(|| subscriptions.clone()),
+                gets: delivery.records.is_shared.then(|| gets.clone()),
             },
             finisher: Finisher::new(catalogues.clone()),
         };
@@ -122,6 +126,7 @@ impl Member {
             stop,
             cancels: cancellation.is_some(),
             calls,
+            gets,
             mailbox,
             levels,
             catalogues,
@@ -144,6 +149,7 @@ impl Member {
             fleet: Arc::clone(&self.fleet),
             calls: self.calls.clone(),
             cancels: self.cancels.then(|| self.calls.clone()),
+            gets: self.gets.clone(),
             mailbox: self.mailbox.clone(),
             levels: Arc::clone(&self.levels),
             catalogues: self.catalogues.clone(),

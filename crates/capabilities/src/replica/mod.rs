@@ -16,10 +16,11 @@ use std::time::Duration;
 
 use mcpg_cluster::{
     Clock, Error, ErrorKind, KeyValue, Lease, LeaseGuard, LeaseGuardOptions, LeaseRequest, Result, Support,
-    Validity,
 };
 use parking_lot::Mutex;
 use tracing::{debug, info, warn};
+
+pub use mcpg_cluster::Validity;
 
 pub use self::node::JoinError;
 use self::node::NodeRecord;

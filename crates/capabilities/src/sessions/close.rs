@@ -113,6 +113,7 @@ impl Sessions {
         let Some(closer) = self.closer.get() else {
             return false;
         };
+        let are_closed = closer.close_streams(session).await;
         let noted = match self.closing.read(session).await {
             Ok(Some(noted)) => noted,
             Ok(None) => return false,
@@ -121,7 +122,7 @@ impl Sessions {
                 return false;
             }
         };
-        let mut all_closed = true;
+        let mut all_closed = are_closed;
         for (upstream, opened) in &noted.record.upstreams {
             all_closed &= closer.close_upstream(upstream, opened).await;
         }

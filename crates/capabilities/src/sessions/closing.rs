@@ -25,6 +25,11 @@ pub trait Closer: Send + Sync {
     /// Closes one session at the upstream named `upstream`; closing it again must do no harm. `false`: not now.
     async fn close_upstream(&self, upstream: &str, session: &RawValue) -> bool;
 
+    /// Closes what is kept of the session's streams; doing it again must do no harm. `false`: not now.
+    async fn close_streams(&self, _session: &str) -> bool {
+        true
+    }
+
     /// Keeps alive what was opened, for a session that lives. Of interest only for what would expire by itself.
     async fn keep(&self, _upstream: &str, _opened: &RawValue) {}
 }

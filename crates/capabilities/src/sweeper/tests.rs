@@ -78,6 +78,7 @@ impl Fleet {
                 judge: self.judge.clone(),
                 calls,
                 mailbox,
+                gets: None,
                 subscriptions: None,
             },
         }

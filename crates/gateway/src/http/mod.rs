@@ -5,6 +5,7 @@ mod answer;
 mod batch;
 mod body;
 mod drain;
+mod get;
 mod guard;
 mod legacy;
 mod listener;

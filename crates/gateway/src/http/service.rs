@@ -10,11 +10,10 @@ use http_body::Body;
 use mcpg_capabilities::principal::Principal;
 use mcpg_config::app::Server;
 use mcpg_mcp::era::{EraHeaders, decide_without_body};
-use mcpg_mcp::headers::LAST_EVENT_ID;
 use tracing::debug;
 
 use super::access::Access;
-use super::body::{EventBody, ResponseBody};
+use super::body::ResponseBody;
 use super::drain::Drain;
 use super::guard::Guard;
 use super::respond;
@@ -122,26 +121,6 @@ impl Frontend {
         }
     }
 
-    /// A GET goes on with the stream of a call. A session that does not exist is reported first, so that a client whose
-    /// session is gone learns of it here too.
-    async fn get<B>(&self, principal: &Principal, request: &Request<B>) -> Response<ResponseBody> {
-        let session = match self.require_session(principal, request).await {
-            Ok(session) => session,
-            Err(response) => return response,
-        };
-        let Some(id) = request.headers().get(LAST_EVENT_ID) else {
-            return respond::method_not_allowed("POST, DELETE");
-        };
-        let event = id.to_str().ok().and_then(|id| self.router.event_of(&session, id));
-        match event {
-            Some(event) => respond::events(EventBody::of(self.router.resume_call(&session, event))),
-            None => respond::refusal(
-                StatusCode::BAD_REQUEST,
-                "the Last-Event-ID was not minted for this session",
-            ),
-        }
-    }
-
     async fn delete<B>(&self, principal: &Principal, request: &Request<B>) -> Response<ResponseBody> {
         let id = match session_header(request) {
             Ok(id) => id,
@@ -153,7 +132,7 @@ impl Frontend {
         }
     }
 
-    async fn require_session<B>(
+    pub(super) async fn require_session<B>(
         &self,
         principal: &Principal,
         request: &Request<B>,

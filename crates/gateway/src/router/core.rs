@@ -1,11 +1,12 @@
 //! The router's parts.
 
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use mcpg_capabilities::calls::Calls;
 use mcpg_capabilities::catalogues::Catalogues;
+use mcpg_capabilities::delivery::get::GetStreams;
 use mcpg_capabilities::fleet::Fleet;
 use mcpg_capabilities::levels::Levels;
 use mcpg_capabilities::mac::MacKey;
@@ -23,6 +24,7 @@ use super::drive::Patience;
 use super::elsewhere::Elsewhere;
 use super::endings::Endings;
 use super::followers::Followers;
+use super::get_streams::{Adoption, Gets};
 use super::head::Heads;
 use super::live::LiveCalls;
 use super::sessions::Openings;
@@ -42,6 +44,7 @@ pub(crate) struct RouterSettings {
     pub(crate) fleet: Arc<Fleet>,
     pub(crate) mac: MacKey,
     pub(crate) calls: Calls,
+    pub(crate) gets: GetStreams,
     pub(crate) cancels: Option<Calls>,
     pub(crate) mailbox: Mailbox,
     pub(crate) levels: Arc<Levels>,
@@ -60,6 +63,8 @@ pub(crate) struct RouterSettings {
 
 /// Executes requests: its own bindings' or by forwarding to the upstream that offers what is asked for.
 pub(crate) struct Router {
+    /// For what goes on after whoever started it.
+    pub(super) me: Weak<Self>,
     pub(super) own: OwnBindings,
     pub(super) members: Vec<(Federation, Arc<Upstream>)>,
     pub(super) catalogue: ArcSwap<Catalogue>,
@@ -75,6 +80,7 @@ pub(crate) struct Router {
     /// Through which cancels find calls that run elsewhere; `None` where they are not to.
     pub(super) cancels: Option<Calls>,
     pub(super) streams: Arc<Streams>,
+    pub(super) gets: Gets,
     pub(super) mailbox: Mailbox,
     pub(super) levels: Arc<Levels>,
     pub(super) tellings: Tellings,
@@ -116,7 +122,8 @@ impl Router {
             Arc::clone(settings.fleet.view()),
             settings.members.len(),
         );
-        let router = Arc::new(Self {
+        let router = Arc::new_cyclic(|own_handle| Self {
+            me: Weak::clone(own_handle),
             own: settings.own,
             members: settings.members,
             catalogue: ArcSwap::default(),
@@ -130,6 +137,7 @@ impl Router {
             heads,
             cancels: settings.cancels,
             streams: Arc::new(streams),
+            gets: Gets::new(settings.gets),
             mailbox: settings.mailbox,
             tellings: Tellings::new(Arc::clone(&settings.levels)),
             levels: settings.levels,
@@ -147,6 +155,7 @@ impl Router {
             tasks,
             stop: settings.stop,
         });
+        router.gets.streams.adopt_with(Adoption::by(&router));
         let endings = Endings::of(&router);
         settings.fleet.view().listen(Arc::clone(&endings) as _);
         router.sessions.close_with(endings);
@@ -156,6 +165,7 @@ impl Router {
 
     /// Lets the clients that follow a stream go on elsewhere.
     pub(crate) fn let_go(&self) {
+        self.let_streams_go();
         self.streams.followers.let_go();
     }
 

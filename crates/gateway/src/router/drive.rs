@@ -25,6 +25,7 @@ pub(crate) use self::answer::Final;
 pub(super) use self::log_filter::LogFilter;
 use self::running::{Ended, Running};
 pub(in crate::router) use self::running::{outcome_unknown, stream_overflow};
+pub(in crate::router) use self::speaking::answers;
 use super::head::{CallHead, Met};
 use super::live::{Control, LiveCalls};
 use super::stream::{State, Stream, Streams};

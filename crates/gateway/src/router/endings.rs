@@ -31,6 +31,7 @@ impl Listener for Endings {
     fn closed(&self, session: &str) {
         if let Some(router) = self.router.upgrade() {
             router.abort_calls(session);
+            router.end_streams(session);
         }
     }
 
@@ -58,6 +59,7 @@ impl Listener for Endings {
         };
         router.announced.drop_all();
         router.streams.followers.look_all();
+        router.verify_streams();
         let followed = router.streams.followers.sessions();
         let sessions: HashSet<SessionId> = router.live.sessions().into_iter().chain(followed).collect();
         for session in sessions {
@@ -73,6 +75,13 @@ impl Listener for Endings {
 
 #[async_trait]
 impl Closer for Endings {
+    async fn close_streams(&self, session: &str) -> bool {
+        match self.router.upgrade() {
+            Some(router) => router.close_streams(session).await,
+            None => false,
+        }
+    }
+
     async fn close_upstream(&self, upstream: &str, session: &RawValue) -> bool {
         let Some(router) = self.router.upgrade() else {
             return false;

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use bytes::Bytes;
 use mcpg_capabilities::calls::CallKey;
+use mcpg_capabilities::delivery::get;
 use mcpg_capabilities::mailbox::{Handled, LookAgain, MailHandler, Note};
 use mcpg_capabilities::owner::BootId;
 use mcpg_capabilities::view::View;
@@ -38,13 +39,17 @@ impl MailHandler for Mail {
         }
         match CallKey::from_head(&note.at) {
             Some(call) => self.router.look_at(&call, Some(note.version)).await,
-            None => debug!(message = "Ignored a note about something unknown.", at = %note.at),
+            None => match get::session_at(&note.at) {
+                Some(session) => self.router.look_at_streams(session, Some(note.version)).await,
+                None => debug!(message = "Ignored a note about something unknown.", at = %note.at),
+            },
         }
         Ok(())
     }
 
     fn missed_notes(&self) {
         self.router.look_at_all();
+        self.router.look_at_all_streams();
     }
 
     /// What is asked for concerns child processes, which only one replica can reach.

@@ -172,7 +172,13 @@ impl Router {
                 upstream.close(&fresh).await;
                 Ok(standing)
             }
-            _ => Ok(fresh),
+            _ => {
+                // What it says outside of calls is read from now on, by this replica or another.
+                if let Some(router) = self.me.upgrade() {
+                    router.read_unrelated(at, session.id.clone());
+                }
+                Ok(fresh)
+            }
         }
     }
 

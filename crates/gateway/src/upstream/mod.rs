@@ -28,6 +28,7 @@ mod questions;
 mod report;
 mod sending;
 mod session;
+mod session_stream;
 mod settings;
 mod shared;
 mod signals;
@@ -40,6 +41,7 @@ mod updates;
 pub(crate) use core::Upstream;
 pub(crate) use error::UpstreamError;
 pub(crate) use session::{ClientProfile, Home, Session, Via};
+pub(crate) use session_stream::{Heard, Opened, SessionStream, Unrelated, pong};
 pub(crate) use settings::Settings;
 pub(crate) use signals::Updated;
 #[cfg(test)]

@@ -18,6 +18,14 @@ pub const SESSIONS_CLOSED: Metric = counter(
      counts once; one without anything to clean up upstream expires in the coordinator and is not counted",
 );
 
+/// Messages that nobody read.
+pub const MESSAGES_LOST: Metric = counter(
+    "mcpg_messages_lost_total",
+    &[],
+    "Messages of upstreams outside of any call that were dropped because too many waited for a GET stream of their session; the \
+     next stream is told how many",
+);
+
 /// Sessions in the cache.
 pub const SESSIONS_REMEMBERED: Metric = gauge(
     "mcpg_sessions_remembered",

@@ -10,6 +10,7 @@ use super::notice;
 use super::record::{GetRecord, State, Stream};
 use crate::delivery::Log;
 use crate::owner::BootId;
+use crate::random;
 use crate::store::Stored;
 use crate::weakness::{self, Weakness};
 
@@ -145,6 +146,59 @@ impl GetStreams {
             Wrote::Done(stored) => Ok(stored),
             Wrote::Other(_) => Err(GetError::contended()),
         }
+    }
+
+    /// Whether one more stream of this session may be opened, as far as is known.
+    ///
+    /// # Errors
+    /// Why that cannot be told.
+    pub async fn has_room_for_another(&self, session: &str) -> Result<bool, GetError> {
+        match self.read(&super::key(session)).await? {
+            Some(mut stored) => {
+                let fresh = Self::fresh_stream();
+                self.has_room(&mut stored.record, fresh).await
+            }
+            None => Ok(true),
+        }
+    }
+
+    /// Draws the name of a stream that nobody else will ever draw.
+    pub fn fresh_stream() -> u64 {
+        u64::from_be_bytes(random::bytes())
+    }
+
+    /// Lets go of what this boot is said to hold though it does not: a write that attached a stream may have arrived
+    /// after its connection was closed. `held` are the connections that it does hold.
+    ///
+    /// # Errors
+    /// Why it could not be settled.
+    pub async fn detach_strays(&self, session: &str, held: &[u64]) -> Result<(), GetError> {
+        let mut stored = self.read(&super::key(session)).await?;
+        for attempt in 0..ATTEMPTS {
+            let Some(Stored { mut record, version }) = stored else {
+                return Ok(());
+            };
+            let is_stray = |holder: &Holder| holder.boot == self.config.boot && !held.contains(&holder.nonce);
+            let strays: Vec<u64> = record
+                .streams
+                .iter()
+                .filter(|stream| stream.holder.as_ref().is_some_and(is_stray))
+                .map(|stream| stream.id)
+                .collect();
+            if strays.is_empty() {
+                return Ok(());
+            }
+            strays.into_iter().for_each(|stray| record.detach(stray));
+            match self
+                .write(session, record, Expect::Version(version), None)
+                .await?
+            {
+                Wrote::Done(_) => return Ok(()),
+                Wrote::Other(other) => stored = other,
+            }
+            give_way(attempt).await;
+        }
+        Err(GetError::contended())
     }
 
     /// Lets go of a stream whose client has left, and says who has to look because another stream may be the first now.

@@ -1,7 +1,7 @@
 //! What all steps of the GET streams share.
 
 use std::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use mcpg_cluster::{Expect, Key, KeyValue};
@@ -9,6 +9,7 @@ use mcpg_cluster::{Expect, Key, KeyValue};
 use super::error::GetError;
 use super::holder::Living;
 use super::record::GetRecord;
+use super::sweep::Adopter;
 use crate::delivery::{Bodies, LogLimits, Place as BodyPlace};
 use crate::mac::MacKey;
 use crate::owner::{BootId, Judge, OwnerPair};
@@ -35,6 +36,8 @@ pub struct GetConfig {
     pub patience: Duration,
     /// How old a read may be, as the coordinator's Support declares.
     pub stale_reads: Duration,
+    /// The longest TTL that the coordinator takes.
+    pub max_ttl: Option<Duration>,
     /// The largest value that the coordinator takes.
     pub max_value_bytes: usize,
     /// How much is kept of each stream, and how much waits for one.
@@ -60,6 +63,7 @@ pub struct GetStreams {
     pub(super) parts: GetParts,
     pub(super) writer: Writer,
     pub(super) bodies: Bodies,
+    pub(super) adopter: Arc<OnceLock<Arc<dyn Adopter>>>,
     pub(super) config: Arc<GetConfig>,
 }
 
@@ -97,6 +101,7 @@ impl GetStreams {
             parts,
             writer,
             bodies,
+            adopter: Arc::default(),
             config,
         }
     }
@@ -105,12 +110,22 @@ impl GetStreams {
     #[must_use]
     pub fn in_formats(self, formats: Arc<Formats>) -> Self {
         let writer = self.writer.in_formats(formats);
-        Self::with(self.parts, writer, self.config)
+        let adopter = self.adopter;
+        Self {
+            adopter,
+            ..Self::with(self.parts, writer, self.config)
+        }
     }
 
     /// How long a record lives after its last write.
     pub fn record_ttl(&self) -> Duration {
         self.config.record_ttl
+    }
+
+    /// For what must outlive a record.
+    pub(super) fn longer_ttl(&self) -> Duration {
+        let ttl = self.config.record_ttl * 2;
+        self.config.max_ttl.map_or(ttl, |longest| ttl.min(longest))
     }
 
     pub(super) async fn read(&self, key: &Key) -> Result<Option<Stored<GetRecord>>, GetError> {
@@ -129,7 +144,7 @@ impl GetStreams {
             session,
             token: writer.map_or(0, |writer| writer.token),
             // A record that is kept alive may name a body for longer than that: then the client is told of the loss.
-            ttl: self.config.record_ttl * 2,
+            ttl: self.longer_ttl(),
         };
         let logs = record.streams.iter_mut().map(|stream| &mut stream.log);
         for log in logs.chain([&mut record.queue]) {

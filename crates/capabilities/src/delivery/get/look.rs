@@ -7,7 +7,7 @@ use super::handle::GetStreams;
 use super::holder::Holder;
 use super::record::{GetRecord, State};
 use crate::delivery::{Loaded, Logged};
-use crate::owner::OwnerPair;
+use crate::owner::{BootId, OwnerPair};
 use crate::store::Stored;
 
 /// What is to be sent on a stream.
@@ -63,7 +63,22 @@ impl GetStreams {
         }
     }
 
-    /// The same, and gives the record its full life again.
+    /// The replicas that hold streams of a session, with the version of the record that says so.
+    ///
+    /// # Errors
+    /// Why the record could not be read.
+    pub async fn holders(&self, session: &str) -> Result<Option<(Version, Vec<BootId>)>, GetError> {
+        let stored = self.read(&super::key(session)).await?;
+        Ok(stored.map(|stored| {
+            let holders = stored.record.holders();
+            (
+                stored.version,
+                holders.map(|holder| holder.boot.clone()).collect(),
+            )
+        }))
+    }
+
+    /// The same as [`look`](Self::look), and gives the record its full life again.
     ///
     /// # Errors
     /// Why the record could not be read or touched; it lives on for what is left of its TTL.

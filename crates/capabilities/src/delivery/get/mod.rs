@@ -55,7 +55,7 @@ pub use look::{Look, Seen};
 pub use name::{key, session_at};
 pub use notice::messages_lost;
 pub use question::SessionQuestion;
-pub use sweep::{GetSweep, TakenOver};
+pub use sweep::{Adopter, GetSweep, TakenOver};
 pub use upstreams::{Claim, Claimant};
 
 #[cfg(test)]

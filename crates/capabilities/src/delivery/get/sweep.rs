@@ -1,9 +1,10 @@
 //! Taking over the upstream streams of a dead replica.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 
 use mcpg_cluster::{Cursor, ErrorKind, Expect};
-use tracing::warn;
+use tracing::{debug, warn};
 
 use super::error::GetError;
 use super::handle::GetStreams;
@@ -24,6 +25,16 @@ pub struct TakenOver {
     pub version: mcpg_cluster::Version,
 }
 
+/// Who goes on with what was taken over.
+pub trait Adopter: Send + Sync {
+    /// This replica as one that claims; `None` while it has no lease.
+    fn claimant(&self) -> Option<Claimant>;
+
+    /// A stream was claimed for this replica: it is to be read, and who holds streams of the client is to be told to
+    /// look. It must not block.
+    fn adopt(&self, taken: TakenOver);
+}
+
 /// What one step of a sweep did.
 #[derive(Debug, Default)]
 pub struct GetSweep {
@@ -36,6 +47,33 @@ pub struct GetSweep {
 }
 
 impl GetStreams {
+    /// Says who goes on with what is taken over. To be called once.
+    pub fn adopt_with(&self, adopter: Arc<dyn Adopter>) {
+        if self.adopter.set(adopter).is_err() {
+            warn!("The streams of upstreams were given a second reader; the first one is used.");
+        }
+    }
+
+    /// Takes over what a dead boot held, at most `at_most` sessions; whether nothing is left.
+    pub async fn adopt_from(&self, boot: &BootId, at_most: usize) -> bool {
+        let adopter = self.adopter.get();
+        let Some((adopter, claimant)) = adopter.and_then(|adopter| Some((adopter, adopter.claimant()?)))
+        else {
+            return false;
+        };
+        match self.take_over(boot, &claimant, None, at_most).await {
+            Ok(sweep) => {
+                let is_all = sweep.kept == 0 && sweep.next.is_none();
+                sweep.taken.into_iter().for_each(|taken| adopter.adopt(taken));
+                is_all
+            }
+            Err(error) => {
+                debug!(message = "The upstream streams of a dead replica could not be taken over.", %boot, %error);
+                false
+            }
+        }
+    }
+
     /// Claims for `claimant` what a dead boot held, at most `at_most` sessions, and removes its index entries.
     ///
     /// The judge is asked for each owner, so calling this for a living boot does no harm. If the process stops after a

@@ -152,7 +152,7 @@ impl GetStreams {
             index::encode(&claimant.owner)?,
         );
         // Twice: it must never be gone before what it points to.
-        let ttl = self.config.record_ttl * 2;
+        let ttl = self.longer_ttl();
         let put = self
             .parts
             .key_value

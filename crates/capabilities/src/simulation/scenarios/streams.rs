@@ -99,6 +99,7 @@ pub(super) fn tends(node: &Node, end: Instant) {
             judge: own.fleet.replica().clone(),
             calls: own.calls.clone(),
             mailbox: own.mailbox.clone(),
+            gets: None,
             subscriptions: None,
         };
         while Instant::now() < end {

@@ -27,7 +27,7 @@ impl LogFilter {
     }
 
     /// Whether a notification is a log message that this client does not want.
-    pub(super) fn hides(self, method: &str, params: Option<&RawValue>) -> bool {
+    pub(in crate::router) fn hides(self, method: &str, params: Option<&RawValue>) -> bool {
         if method != "notifications/message" {
             return false;
         }

@@ -150,7 +150,7 @@ pub(super) fn notification(event: &Event) -> Option<Bytes> {
 }
 
 /// Whether a client with these capabilities answers such a question.
-fn answers(capabilities: &RawValue, method: &str) -> bool {
+pub(in crate::router) fn answers(capabilities: &RawValue, method: &str) -> bool {
     let declared = ClientCapabilities::new(capabilities);
     match method {
         "elicitation/create" => declared.has("elicitation"),

@@ -11,6 +11,8 @@ mod open;
 mod refusal;
 mod reply;
 mod resume;
+mod session_events;
 pub(super) mod tls;
 
 pub(super) use client::HttpClient;
+pub(super) use session_events::SessionEvents;

@@ -93,6 +93,7 @@ impl Fleet {
             record_ttl: TTL,
             patience: Duration::from_millis(500),
             stale_reads: Duration::ZERO,
+            max_ttl: None,
             max_value_bytes: 1024 * 1024,
             limits: self.limits,
         };
