@@ -4,7 +4,6 @@
 //! `subscriptions/listen`, which is sent anew when something is added or removed.
 
 use std::convert::Infallible;
-use std::sync::Arc;
 
 use indexmap::IndexSet;
 use mcpg_mcp::initialize::ServerCapabilities;
@@ -27,8 +26,8 @@ use super::session::Session;
 /// Where the gateway listens at the moment.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Listened {
-    /// The shared session whose stream is held.
-    legacy: Option<Arc<Session>>,
+    /// The shared session whose stream is held. Not the shared object: whoever has that keeps the session open.
+    legacy: Option<Session>,
     /// The revision in which a modern upstream is listened to.
     modern: Option<ProtocolVersion>,
     /// Whether that upstream declares that resources can be subscribed to.
@@ -76,7 +75,10 @@ impl Upstream {
     /// The upstream is held, and where its streams report changes those are open.
     pub(super) fn begin_to_listen(&self, found: &Found) {
         self.listened.send_modify(|listened| {
-            listened.legacy = found.legacy.as_ref().map(|server| Arc::clone(&server.session));
+            listened.legacy = found
+                .legacy
+                .as_ref()
+                .map(|server| Session::clone(&server.session));
             listened.modern = found.modern.as_ref().map(|server| server.version);
             listened.modern_subscribes = found.modern.as_ref().is_some_and(|server| {
                 ServerCapabilities::new(&server.about.capabilities).resource_subscriptions()
@@ -95,7 +97,7 @@ impl Upstream {
 
     /// Whether `session` is the one whose stream is held.
     pub(super) fn listens_in(&self, session: &Session) -> bool {
-        self.listened.borrow().legacy.as_deref() == Some(session)
+        self.listened.borrow().legacy.as_ref() == Some(session)
     }
 
     /// How often everything had to be subscribed to anew, now and whenever that changes.
@@ -140,7 +142,7 @@ impl Upstream {
     async fn where_to_listen(&self, gone: Option<&Session>) -> Listened {
         let mut listened = self.listened.subscribe();
         let usable = |listened: &Listened| match &listened.legacy {
-            Some(session) => Some(session.as_ref()) != gone,
+            Some(session) => Some(session) != gone,
             None => listened.modern.is_some(),
         };
         let found = listened.wait_for(usable).await.map(|listened| listened.clone());
