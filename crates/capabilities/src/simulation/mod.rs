@@ -23,10 +23,12 @@ mod world;
 
 mod calls;
 mod chaos;
+mod client;
 mod ledger;
 mod node;
 mod regressions;
 mod scenarios;
+mod station;
 mod streams;
 
 mod world_tests;

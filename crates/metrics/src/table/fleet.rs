@@ -47,10 +47,11 @@ pub const TAKE_OVERS: Metric = counter(
             "upstream_session",
             "upstream_stream",
             "mailbox_request",
+            "subscription",
         ],
     )],
-    "What this replica took over: a `call`, `mailbox_request` or `upstream_stream` (the GET stream of an upstream session) of \
-     a replica that is dead, the `leadership`, an `upstream_session` that had to be opened again",
+    "What this replica took over: a `call`, `mailbox_request`, `subscription` or `upstream_stream` (the GET stream of an \
+     upstream session) of a replica that is dead, the `leadership`, an `upstream_session` that had to be opened again",
 );
 
 /// Writes that came too late.

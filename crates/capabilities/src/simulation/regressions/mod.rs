@@ -3,6 +3,7 @@
 mod calls;
 mod incarnation;
 mod judging;
+mod levels;
 mod mail;
 mod sessions;
 mod streams;

@@ -4,6 +4,7 @@ mod booting;
 mod calls;
 mod each_operation;
 mod judging;
+mod levels;
 mod lost_data;
 mod mail;
 mod sessions;
