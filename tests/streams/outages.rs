@@ -2,10 +2,11 @@
 
 use std::time::Duration;
 
+use http::StatusCode;
 use serde_json::{Value, json};
 use tokio::time::timeout;
 
-use crate::support::deadline::PATIENCE;
+use crate::support::deadline::{PATIENCE, until_true};
 use crate::support::fleet::{Fleet, FleetSettings, OPERATION};
 use crate::support::following::{Following, assert_progress_and_response, last_id, messages};
 use crate::support::legacy::Session;
@@ -76,6 +77,11 @@ async fn i4_a_result_reaches_its_client_though_the_coordinator_is_away_and_other
     for replica in &fleet.replicas {
         replica.network().ok().await;
     }
+    until_true("B knows the session again", async || {
+        let nobodys = session.at(b).get().header("last-event-id", "?");
+        nobodys.send().await.status == StatusCode::BAD_REQUEST
+    })
+    .await;
     let again = Following::resume(&session.at(b), &last_id(&events[..1])).await;
     let again = messages(&timeout(PATIENCE, again.finish()).await.expect("silence"));
     let said = |messages: &[(Option<String>, Value)]| -> Vec<Value> {

@@ -6,6 +6,7 @@ mod fleet;
 mod process;
 mod requests;
 mod sessions;
+mod streams;
 mod upstreams;
 
 pub use audit::*;
@@ -14,6 +15,7 @@ pub use fleet::*;
 pub use process::*;
 pub use requests::*;
 pub use sessions::*;
+pub use streams::*;
 pub use upstreams::*;
 
 use crate::metric::{Kind, Label, Metric, Unit, Values};
@@ -36,6 +38,9 @@ pub const ALL: &[&Metric] = &[
     &SESSIONS_REMEMBERED,
     &SESSIONS_MINTED_HERE,
     &CAPABILITY_PINNED,
+    &STREAMS_OPEN,
+    &STREAMS_RESUMED,
+    &STREAMS_CLOSED,
     &UPSTREAM_UP,
     &UPSTREAM_REQUESTS,
     &UPSTREAM_REQUEST_DURATION,

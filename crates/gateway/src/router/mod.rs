@@ -29,6 +29,8 @@ mod start;
 mod stream;
 mod subscribe;
 mod telling;
+#[cfg(test)]
+mod testing;
 
 pub(crate) use call::Call;
 pub(crate) use catalogue::Kind;

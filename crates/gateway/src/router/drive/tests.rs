@@ -4,32 +4,22 @@ use std::future::pending;
 use std::sync::Arc;
 use std::time::Duration;
 
-use mcpg_capabilities::calls::{Answered, CallKey, Calls, CallsConfig, Cancelled, QuestionId};
-use mcpg_capabilities::fleet::{Fleet, FleetOptions};
+use mcpg_capabilities::calls::{Answered, CallKey, Cancelled, QuestionId};
 use mcpg_capabilities::mac::MacKey;
-use mcpg_capabilities::owner::BootId;
-use mcpg_capabilities::principal::Principal;
-use mcpg_capabilities::sessions::{SessionRecord, SessionsConfig, SessionsParts};
-use mcpg_cluster::{Coordinator, TokioClock};
 use mcpg_mcp::meta::LogLevel;
 use mcpg_mcp::version::Era;
 use serde_json::Value;
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::Instant;
-use tokio_util::task::TaskTracker;
 
 use super::*;
 use crate::exchange::{CallError, EventSink, NoAnswer};
 use crate::observe::Meters;
-use crate::router::head::Heads;
+use crate::router::testing::{IDLE, TestReplica, p, raw};
 
 const UPGRADE: Duration = Duration::from_millis(250);
 const SILENCE: Duration = Duration::from_secs(30);
-const QUESTION: Duration = Duration::from_secs(900);
-
-fn p() -> Principal {
-    Principal::key("p")
-}
+const QUESTION: Duration = IDLE;
 
 /// A driver with both its ends in hand.
 struct Rig {
@@ -43,55 +33,8 @@ struct Rig {
     replica: TestReplica,
 }
 
-/// A replica on a coordinator of its own.
-struct TestReplica {
-    heads: Arc<Heads>,
-    sessions: Arc<Sessions>,
-    session: SessionId,
-}
-
-async fn replica() -> TestReplica {
-    let coordinator: Arc<dyn Coordinator> = Arc::new(mcpg_single_node::SingleNode::new());
-    let options = FleetOptions {
-        clock: Arc::new(TokioClock::new()),
-        ..FleetOptions::new(BootId::new("boot"), Duration::from_secs(2))
-    };
-    let fleet = Fleet::join(coordinator, options).await.unwrap();
-    let mac = MacKey::new([1; 16]);
-    let key_value = Arc::clone(&fleet.primitives().key_value);
-    let sessions = Arc::new(Sessions::new(SessionsParts {
-        key_value: Arc::clone(&key_value),
-        mac: mac.clone(),
-        view: Arc::clone(fleet.view()),
-        incarnation: Arc::clone(fleet.incarnation()),
-        support: fleet.support().clone(),
-        config: SessionsConfig {
-            idle_timeout: QUESTION,
-            max_sessions: 10,
-        },
-    }));
-    let calls = Calls::new(
-        key_value,
-        Arc::clone(fleet.replica()) as _,
-        Arc::clone(fleet.clock()),
-        CallsConfig::new(BootId::new("boot"), sessions.record_ttl()),
-    );
-    let record = SessionRecord::new("2025-11-25", raw("{}").into(), None);
-    let (session, _) = sessions.create(&p(), record).await.unwrap();
-    TestReplica {
-        heads: Arc::new(Heads {
-            calls,
-            replica: Arc::clone(fleet.replica()),
-            mac,
-            tasks: TaskTracker::new(),
-        }),
-        sessions,
-        session,
-    }
-}
-
 async fn rig(disconnect: Disconnect) -> Rig {
-    let replica = replica().await;
+    let replica = TestReplica::start().await;
     let (output, outputs) = mpsc::channel(EVENT_QUEUE);
     let (control, controls) = mpsc::channel(16);
     let (sink, events) = EventSink::new(EVENT_QUEUE);
@@ -151,10 +94,6 @@ async fn drive(
 ) {
     let decided = driver.run(std::pin::pin!(call), events, Some(controls)).await;
     decided.tell().await;
-}
-
-fn raw(json: &str) -> Box<RawValue> {
-    RawValue::from_string(json.to_owned()).unwrap()
 }
 
 fn message(output: Option<Output>) -> Value {

@@ -1,6 +1,7 @@
 //! Follows the stream of one call for one connection.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -17,8 +18,8 @@ use tokio::time::{Instant, interval_at, sleep};
 use tracing::debug;
 
 use super::registry::{Leave, Registration, Told};
-use crate::frames::{FrameSender, Frames, frames};
-use crate::observe::carried;
+use crate::frames::{FrameSender, Frames, Unsent, frames};
+use crate::observe::{Closed, Found, OpenStream, carried};
 use crate::router::core::Router;
 use crate::router::drive::outcome_unknown;
 use crate::router::head::{FIRST_PAUSE, LONGEST_PAUSE};
@@ -49,6 +50,8 @@ struct Client {
     places: bool,
     /// The JSON text of the request's id.
     id: Arc<str>,
+    /// Whether it was cut off because it reads too slowly.
+    is_slow: AtomicBool,
 }
 
 impl Router {
@@ -77,6 +80,7 @@ impl Router {
             events: Events::new(&self.heads.mac, &session.id, &key, birth),
             places: session.version() == ProtocolVersion::V2025_11_25,
             id,
+            is_slow: AtomicBool::new(false),
         };
         client.place(after);
         let (registration, told) = self.streams.followers.begin(key, birth, session.id.clone());
@@ -101,45 +105,53 @@ impl Follower {
             self.registration.followed.session.clone(),
         );
         let stop = router.stop.clone();
+        let open = OpenStream::resumed();
         let leaving = leaving(self.told.clone());
         let keeping = keep(&router, session);
         let gone = {
             let client = Arc::clone(&self.client.sender);
             async move { client.closed().await }
         };
-        tokio::select! {
+        let why = tokio::select! {
             biased;
-            why = leaving => if why == Leave::Stopping {
-                self.client.place(self.after);
-            },
-            () = gone => {}
-            () = stop.cancelled() => {}
-            () = keeping => {}
-            () = self.follow() => {}
+            why = leaving => why,
+            () = gone => Closed::ClientGone,
+            () = stop.cancelled() => Closed::Stopping,
+            () = keeping => Closed::SessionClosed,
+            why = self.follow() => why,
+        };
+        if why == Closed::Stopping {
+            self.client.place(self.after);
         }
+        open.close(if self.client.is_slow.load(Ordering::Relaxed) {
+            Closed::Overflow
+        } else {
+            why
+        });
     }
 
     /// Reads the head whenever there is something new, until the stream is over.
-    async fn follow(&mut self) {
+    async fn follow(&mut self) -> Closed {
         let mut pause = FIRST_PAUSE;
         let mut unseen_since = None;
         loop {
             let told = *self.told.borrow_and_update();
             match self.read(told.version).await {
-                Ok(Follow::Stale) if is_long(&mut unseen_since) => return self.fail(&gone()),
+                Ok(Follow::Stale) if is_long(&mut unseen_since) => return self.fail(Found::Gone, &gone()),
                 Ok(Follow::Stale) => {}
-                Err(CallsError::Broken(why)) => return self.fail(&broken(&why)),
+                Err(CallsError::Broken(why)) => return self.fail(Found::Broken, &broken(&why)),
                 Err(error) => {
                     debug!(message = "The stream of a call could not be read.", %error);
                 }
                 Ok(followed) => {
-                    let Some(seen) = self.take(followed).await else {
-                        return;
+                    let seen = match self.take(followed) {
+                        Ok(seen) => seen,
+                        Err(why) => return why,
                     };
                     (pause, unseen_since) = (FIRST_PAUSE, None);
                     self.seen = Some(seen);
                     if !self.news(told, seen).await {
-                        return;
+                        return Closed::Stopping;
                     }
                     continue;
                 }
@@ -166,32 +178,48 @@ impl Follower {
         news.await.is_ok()
     }
 
-    /// Passes on what was seen; the version of the head where the stream goes on.
-    async fn take(&mut self, followed: Follow) -> Option<Version> {
-        match followed {
+    /// Passes on what was seen: the version of the head where the stream goes on, or why it is over.
+    fn take(&mut self, followed: Follow) -> Result<Version, Closed> {
+        Err(match followed {
             Follow::Runs {
                 events,
                 owner,
                 boot,
                 version,
             } => {
+                self.found(Found::Running);
                 self.pass_on(events);
-                self.learn_owner(owner, boot, version).await;
-                return Some(version);
+                self.learn_owner(owner, boot, version);
+                return Ok(version);
             }
             Follow::Over { events, over, last } => {
                 self.pass_on(events);
-                match over {
-                    Over::Finished | Over::Cancelled => {}
-                    Over::OwnerLost => self.client.ends_at(last + 1, &outcome_unknown()),
-                }
+                self.ends(over, last);
+                Closed::Ended
             }
-            Follow::Displaced => {}
-            Follow::Trimmed => self.fail(&trimmed()),
-            Follow::Broken => self.fail(&broken("a part of it is lost")),
-            Follow::Gone | Follow::Stale => self.fail(&gone()),
+            Follow::Displaced => Closed::Displaced,
+            Follow::Trimmed => self.fail(Found::Trimmed, &trimmed()),
+            Follow::Broken => self.fail(Found::Broken, &broken("a part of it is lost")),
+            Follow::Gone | Follow::Stale => self.fail(Found::Gone, &gone()),
+        })
+    }
+
+    fn ends(&self, over: Over, last: u64) {
+        match over {
+            Over::Finished => self.found(Found::Finished),
+            Over::Cancelled => self.found(Found::Cancelled),
+            Over::OwnerLost => {
+                self.found(Found::OwnerLost);
+                self.client.ends_at(last + 1, &outcome_unknown());
+            }
         }
-        None
+    }
+
+    /// Counts what was found when the stream was taken up.
+    fn found(&self, found: Found) {
+        if self.seen.is_none() {
+            found.count();
+        }
     }
 
     fn pass_on(&mut self, events: Vec<Logged>) {
@@ -202,7 +230,7 @@ impl Follower {
     }
 
     /// The owner closes the connection before this one, once it knows of it.
-    async fn learn_owner(&self, owner: Option<OwnerPair>, boot: Option<BootId>, version: Version) {
+    fn learn_owner(&self, owner: Option<OwnerPair>, boot: Option<BootId>, version: Version) {
         let is_first = self.seen.is_none();
         let here = self.router.heads.replica.boot();
         *self.registration.followed.owner.lock() = owner.filter(|_| boot.as_ref() != Some(here));
@@ -214,15 +242,19 @@ impl Follower {
         }
     }
 
-    fn fail(&self, error: &ErrorObject) {
+    fn fail(&self, found: Found, error: &ErrorObject) -> Closed {
+        self.found(found);
         self.client.ends(error);
+        Closed::Ended
     }
 }
 
 impl Client {
     fn send(&self, frame: Bytes) {
-        // A client that is gone, or cut off because it is slow, is noticed by who follows for it.
-        let _ = self.sender.send(frame);
+        // A client that is gone is noticed by who follows for it.
+        if let Err(Unsent::Overflow) = self.sender.send(frame) {
+            self.is_slow.store(true, Ordering::Relaxed);
+        }
     }
 
     /// Tells where the client stands and how long it is to wait before it comes back.
@@ -252,11 +284,12 @@ impl Client {
 }
 
 /// Waits until the client has to be let go of.
-async fn leaving(mut told: watch::Receiver<Told>) -> Leave {
+async fn leaving(mut told: watch::Receiver<Told>) -> Closed {
     let left = told.wait_for(|told| told.leave.is_some()).await;
     let why = left.ok().and_then(|told| told.leave);
     match why {
-        Some(why) => why,
+        Some(Leave::Closed) => Closed::SessionClosed,
+        Some(Leave::Stopping) => Closed::Stopping,
         None => std::future::pending().await,
     }
 }

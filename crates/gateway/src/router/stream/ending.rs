@@ -8,6 +8,7 @@ use tokio::time::Instant;
 use super::handle::{Last, Said};
 use super::task::{Ending, Task};
 use super::waiting::{Line, What};
+use crate::observe::Closed;
 use crate::router::drive::stream_overflow;
 use crate::router::head::{Verdict, verdict_of};
 
@@ -23,7 +24,7 @@ impl Task {
         } = last
         else {
             self.ending = Ending::Nothing;
-            self.socket.close();
+            self.socket.close(Closed::Ended);
             self.pending.clear();
             self.batch = None;
             self.waiting.take();
@@ -133,6 +134,6 @@ impl Task {
                 None => self.socket.unlogged(message),
             }
         }
-        self.socket.close();
+        self.socket.close(Closed::Ended);
     }
 }

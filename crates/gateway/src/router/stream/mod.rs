@@ -25,3 +25,6 @@ mod writing;
 pub(super) use handle::{State, Stream};
 pub(super) use socket::{Events, retry_ms};
 pub(super) use task::{StreamParts, Streams};
+
+#[cfg(test)]
+mod tests;

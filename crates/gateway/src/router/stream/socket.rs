@@ -10,6 +10,7 @@ use mcpg_capabilities::sessions::SessionId;
 use mcpg_mcp::sse::{self, Event};
 
 use crate::frames::{FrameSender, Unsent};
+use crate::observe::{Closed, OpenStream};
 
 /// How long clients wait before they come back, in milliseconds. It is drawn for each stream, so that those which a
 /// replica leaves behind do not all come at once.
@@ -67,8 +68,8 @@ impl Events {
 /// The client's connection, while there is one.
 #[derive(Debug)]
 pub(super) struct Socket {
-    sender: Option<FrameSender>,
-    pub(super) events: Events,
+    sender: Option<(FrameSender, OpenStream)>,
+    events: Events,
     /// Whether the client understands an event without data.
     places: bool,
 }
@@ -77,7 +78,7 @@ impl Socket {
     /// Begins the stream.
     pub(super) fn new(sender: FrameSender, events: Events, places: bool) -> Self {
         let mut socket = Self {
-            sender: Some(sender),
+            sender: Some((sender, OpenStream::of_call())),
             events,
             places,
         };
@@ -110,29 +111,33 @@ impl Socket {
             // Never sooner than the upstream wants to be asked again.
             let retry_ms = retry_ms.max(super::retry_ms());
             self.send(|events| events.place(sequence, Some(retry_ms)));
-            self.close();
+            self.close(Closed::Paused);
         }
     }
 
-    pub(super) fn close(&mut self) {
-        self.sender = None;
+    /// Lets go of the client, if it is still there, after what was sent.
+    pub(super) fn close(&mut self, why: Closed) {
+        if let Some((_, open)) = self.sender.take() {
+            open.close(why);
+        }
     }
 
     /// Waits until the client is gone.
     pub(super) async fn closed(&self) {
         match &self.sender {
-            Some(sender) => sender.closed().await,
+            Some((sender, _)) => sender.closed().await,
             None => std::future::pending().await,
         }
     }
 
     fn send(&mut self, frame: impl FnOnce(&Events) -> Bytes) {
-        let Some(sender) = &self.sender else {
+        let Some((sender, _)) = &self.sender else {
             return;
         };
         match sender.send(frame(&self.events)) {
             Ok(()) => {}
-            Err(Unsent::Overflow | Unsent::Gone) => self.close(),
+            Err(Unsent::Overflow) => self.close(Closed::Overflow),
+            Err(Unsent::Gone) => self.close(Closed::ClientGone),
         }
     }
 }

@@ -19,7 +19,7 @@ use super::waiting::{Line, Waiting};
 use super::waking::Waking;
 use crate::exchange::Answer;
 use crate::frames::{Frames, frames};
-use crate::observe::carried;
+use crate::observe::{Closed, carried};
 use crate::router::drive::EVENT_QUEUE;
 use crate::router::followers::Followers;
 use crate::router::head::Heads;
@@ -160,7 +160,7 @@ impl Task {
                 _ = self.keeping.tick() => self.keep(),
                 is_gone = admitted(&mut self.admitting) => self.admitted(is_gone),
                 () = self.waking.run() => {}
-                () = self.socket.closed() => self.socket.close(),
+                () = self.socket.closed() => self.socket.close(Closed::ClientGone),
                 () = at(self.trouble.long_from()) => self.release().await,
                 () = at(self.trouble.retry_at) => self.trouble.retry_at = None,
                 () = at(self.given_up) => break,

@@ -12,6 +12,8 @@ use crate::exchange::Answer;
 /// How much may wait before the call itself waits. As much as a log holds.
 const MOST: usize = 1000;
 const MOST_BYTES: usize = 4 * 1024 * 1024;
+/// When so much waits for a write, progress gives way to later progress: the head would only be filled with it.
+const MANY: usize = 8;
 
 /// Something that was said.
 #[derive(Debug)]
@@ -78,7 +80,7 @@ impl Line {
 impl Waiting {
     /// Adds something that was said. `replaces` lets progress take the place of progress that nobody has seen.
     pub(super) fn push(&mut self, line: Line, replaces: bool) {
-        if replaces && matches!(line.what, What::Progress) {
+        if replaces && self.lines.len() >= MANY && matches!(line.what, What::Progress) {
             let bytes = &mut self.bytes;
             self.lines.retain(|waits| match waits {
                 Waits::Line(old) if matches!(old.what, What::Progress) && !old.is_sent => {

@@ -10,7 +10,7 @@ use tracing::debug;
 use super::step::{Done, Kind, Step};
 use super::task::{Batch, Ending, Task};
 use super::waiting::{Line, Unasked, Waits, What};
-use crate::observe::carried;
+use crate::observe::{Closed, carried};
 use crate::router::head::Verdict;
 
 impl Task {
@@ -147,7 +147,7 @@ impl Task {
         };
         if let Some(reader) = &appended.reader {
             // The client has come back elsewhere.
-            self.socket.close();
+            self.socket.close(Closed::Displaced);
             self.waking.wake(reader, appended.version);
         }
         let mut is_ahead = false;
@@ -199,7 +199,7 @@ impl Task {
     /// Closes the connection of a client that has come back elsewhere.
     fn leave_where_displaced(&mut self) {
         if self.hold.idle().is_some_and(|call| call.reader().is_some()) {
-            self.socket.close();
+            self.socket.close(Closed::Displaced);
         }
     }
 
@@ -214,7 +214,7 @@ impl Task {
 
     /// Lets go of a head that is over.
     pub(super) fn let_go(&mut self) {
-        self.socket.close();
+        self.socket.close(Closed::Ended);
         if let Some(call) = self.hold.take() {
             self.streams.heads.tasks.spawn(carried(call.tidy()));
         }
