@@ -1,11 +1,14 @@
 //! Streams of legacy clients through three replicas: delivered, resumed, cancelled, and what happens when a replica dies.
 
 mod cancelling;
+mod clients;
+mod draining;
 mod early_close;
 mod outages;
 mod owners;
 mod questions;
 mod resuming;
 mod selection;
+mod slow_readers;
 mod smoke;
 mod without_pubsub;

@@ -17,6 +17,8 @@ use crate::exchange::{CallError, EventSink, NoAnswer};
 use crate::observe::Meters;
 use crate::router::testing::{IDLE, TestReplica, p, raw};
 
+mod streaming;
+
 const UPGRADE: Duration = Duration::from_millis(250);
 const SILENCE: Duration = Duration::from_secs(30);
 const QUESTION: Duration = IDLE;

@@ -4,27 +4,25 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use bytes::Bytes;
 use mcpg_capabilities::calls::{CallKey, CallsError, Follow, Over, Version};
 use mcpg_capabilities::delivery::{EventId, Logged, Reader, StreamName};
 use mcpg_capabilities::owner::{BootId, OwnerPair};
 use mcpg_capabilities::sessions::{SessionError, SessionId};
 use mcpg_mcp::error::ErrorObject;
-use mcpg_mcp::id::RequestId;
 use mcpg_mcp::version::ProtocolVersion;
-use mcpg_mcp::write;
 use tokio::sync::watch;
 use tokio::time::{Instant, interval_at, sleep};
 use tracing::debug;
 
+use super::client::{Client, broken, gone, trimmed};
 use super::registry::{Leave, Registration, Told};
-use crate::frames::{FrameSender, Frames, Unsent, frames};
+use crate::frames::{Frames, frames};
 use crate::observe::{Closed, Found, OpenStream, carried};
 use crate::router::core::Router;
 use crate::router::drive::outcome_unknown;
 use crate::router::head::{FIRST_PAUSE, LONGEST_PAUSE};
 use crate::router::start::SessionRef;
-use crate::router::stream::{Events, retry_ms};
+use crate::router::stream::Events;
 
 /// A head that is not seen for so long, where reads may be stale, is gone: no coordinator answers with older states.
 const LONGEST_STALENESS: Duration = Duration::from_secs(30);
@@ -40,18 +38,6 @@ struct Follower {
     /// The version of the head that was seen last; `None` before the stream was taken up.
     seen: Option<Version>,
     client: Client,
-}
-
-/// The connection.
-struct Client {
-    sender: Arc<FrameSender>,
-    events: Events,
-    /// Whether the client understands an event without data.
-    places: bool,
-    /// The JSON text of the request's id.
-    id: Arc<str>,
-    /// Whether it was cut off because it reads too slowly.
-    is_slow: AtomicBool,
 }
 
 impl Router {
@@ -249,40 +235,6 @@ impl Follower {
     }
 }
 
-impl Client {
-    fn send(&self, frame: Bytes) {
-        // A client that is gone is noticed by who follows for it.
-        if let Err(Unsent::Overflow) = self.sender.send(frame) {
-            self.is_slow.store(true, Ordering::Relaxed);
-        }
-    }
-
-    /// Tells where the client stands and how long it is to wait before it comes back.
-    fn place(&self, after: u64) {
-        if self.places {
-            self.send(self.events.place(after, Some(retry_ms())));
-        }
-    }
-
-    fn ends(&self, error: &ErrorObject) {
-        if let Some(message) = self.error(error) {
-            self.send(Events::unlogged(message));
-        }
-    }
-
-    fn ends_at(&self, sequence: u64, error: &ErrorObject) {
-        if let Some(message) = self.error(error) {
-            self.send(self.events.logged(message, sequence));
-        }
-    }
-
-    /// The response to the request whose stream this is.
-    fn error(&self, error: &ErrorObject) -> Option<Bytes> {
-        let id = RequestId::from_json(&self.id).ok()?;
-        Some(write::error(Some(&id), error))
-    }
-}
-
 /// Waits until the client has to be let go of.
 async fn leaving(mut told: watch::Receiver<Told>) -> Closed {
     let left = told.wait_for(|told| told.leave.is_some()).await;
@@ -308,26 +260,4 @@ async fn keep(router: &Router, session: SessionId) {
 
 fn is_long(since: &mut Option<Instant>) -> bool {
     since.get_or_insert_with(Instant::now).elapsed() > LONGEST_STALENESS
-}
-
-fn gone() -> ErrorObject {
-    ErrorObject::internal_with_reason(
-        "stream_gone",
-        "the stream of this request is kept no longer: whether the request was executed is unknown",
-    )
-}
-
-fn trimmed() -> ErrorObject {
-    ErrorObject::internal_with_reason(
-        "events_lost",
-        "the stream of this request has gone on too far since the last event that was received: what was said in between \
-         is kept no longer",
-    )
-}
-
-fn broken(why: &str) -> ErrorObject {
-    ErrorObject::internal_with_reason(
-        "stream_broken",
-        format!("the stream of this request cannot be read: {why}"),
-    )
 }

@@ -5,6 +5,7 @@
 //! follower reads the head. No stream is polled. What can end in silence, the life of the owner, is looked at once per
 //! second and owner, however many streams it has.
 
+mod client;
 mod follower;
 mod owners;
 mod registry;
