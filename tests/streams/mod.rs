@@ -1,5 +1,6 @@
 //! Streams of legacy clients through three replicas: delivered, resumed, cancelled, and what happens when a replica dies.
 
+mod bounds;
 mod cancelling;
 mod clients;
 mod draining;
