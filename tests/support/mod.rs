@@ -35,4 +35,5 @@ pub(crate) mod scripts;
 pub(crate) mod session_requests;
 pub(crate) mod sse;
 pub(crate) mod suite;
+pub(crate) mod talker;
 pub(crate) mod upstream;
