@@ -63,8 +63,7 @@ impl Router {
             .as_str()
             .and_then(|text| QuestionId::verify(&self.heads.mac, &session.id, text));
         let Some(question) = minted else {
-            debug!("Ignored an answer to a question that was never asked.");
-            return Ok(());
+            return self.answer_outside(session, question, answer).await;
         };
         match self.heads.calls.answer(&question, answer.into()).await {
             Ok(Answered::Taken { owner, version } | Answered::Repeated { owner, version }) => {

@@ -4,6 +4,7 @@
 //! time reads for the whole fleet ([`claims`]). It goes into the record of the session, and from there to the client by
 //! whichever replica holds the stream that it was put into ([`hold`]).
 
+mod answers;
 mod claims;
 mod held;
 mod hold;
