@@ -72,13 +72,18 @@ impl GetStreams {
             } else {
                 Log::default()
             };
+            let former = record.stream(stream).and_then(|known| known.holder.clone());
             record.attach(stream, after, holder);
             match self.write(session, record, expect, Some(&holder.owner)).await? {
                 Wrote::Done(stored) => {
                     let stored = self
                         .move_afterwards(session, stored, apart, stream, holder)
                         .await?;
-                    return self.attached(session, &stored, stream, after, holder).await;
+                    let mut attach = self.attached(session, &stored, stream, after, holder).await?;
+                    if let (Attach::Attached { wake, .. }, Some(former)) = (&mut attach, former) {
+                        wake.push(former.boot);
+                    }
+                    return Ok(attach);
                 }
                 Wrote::Other(other) => stored = other,
             }
