@@ -36,8 +36,8 @@ struct Memory {
     minted: usize,
     /// Refuses GET streams as if somebody else read them.
     is_busy: bool,
-    /// The GETs that were answered with a stream: session and the event behind which it began.
-    gets: Vec<(String, Option<String>)>,
+    /// The GETs in clients' sessions that were answered with a stream: the event behind which each of them began.
+    gets: Vec<Option<String>>,
     /// The GETs that were refused.
     refused: usize,
     /// The answers to its questions.
@@ -96,10 +96,7 @@ impl Talker {
 
     /// The GET streams of one client's session so far: behind which event each of them began.
     pub(crate) fn gets_of_clients(&self) -> Vec<Option<String>> {
-        let memory = self.shared.lock();
-        let is_clients = |session: &str| memory.sessions.get(session).is_some_and(Said::is_of_a_client);
-        let gets = memory.gets.iter().filter(|(session, _)| is_clients(session));
-        gets.map(|(_, last)| last.clone()).collect()
+        self.shared.lock().gets.clone()
     }
 
     /// How many GET streams were refused.
@@ -186,7 +183,9 @@ impl Shared {
             memory.refused += 1;
             return status(StatusCode::CONFLICT);
         }
-        memory.gets.push((session.to_owned(), last.clone()));
+        if memory.sessions.get(session).is_some_and(Said::is_of_a_client) {
+            memory.gets.push(last.clone());
+        }
         let after: usize = last.and_then(|last| last.parse().ok()).unwrap_or_default();
         let reader = Reader {
             shared: Arc::clone(self),
