@@ -28,11 +28,13 @@ mod handle;
 mod level;
 mod raise;
 mod teller;
+mod wants;
 
 pub use feed::{Due, Feed};
 pub use handle::{Levels, LevelsParts};
 pub use level::{Level, Raised, Wants};
 pub use teller::Teller;
+pub use wants::{wants_at, wants_note};
 
 #[cfg(test)]
 mod tests;

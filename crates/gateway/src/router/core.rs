@@ -30,7 +30,7 @@ use super::live::LiveCalls;
 use super::sessions::Openings;
 use super::stream::Streams;
 use super::subscribe::UpstreamKeeper;
-use super::telling::Tellings;
+use super::telling::{Levelling, Tellings};
 use crate::audit::Audit;
 use crate::backends::OwnBindings;
 use crate::observe::{Meters, Scopes};
@@ -139,7 +139,7 @@ impl Router {
             streams: Arc::new(streams),
             gets: Gets::new(settings.gets),
             mailbox: settings.mailbox,
-            tellings: Tellings::new(Arc::clone(&settings.levels)),
+            tellings: Tellings::default(),
             levels: settings.levels,
             subscriptions: settings.subscriptions,
             max_subscriptions: settings.max_subscriptions,
@@ -160,6 +160,7 @@ impl Router {
         settings.fleet.view().listen(Arc::clone(&endings) as _);
         router.sessions.close_with(endings);
         router.subscriptions.keep_with(UpstreamKeeper::of(&router));
+        router.gets.held.set_levels(Levelling::of(&router));
         router
     }
 

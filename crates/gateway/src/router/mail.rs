@@ -6,6 +6,7 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use mcpg_capabilities::calls::CallKey;
 use mcpg_capabilities::delivery::get;
+use mcpg_capabilities::levels::wants_at;
 use mcpg_capabilities::mailbox::{Handled, LookAgain, MailHandler, Note};
 use mcpg_capabilities::owner::BootId;
 use mcpg_capabilities::view::View;
@@ -37,6 +38,10 @@ impl MailHandler for Mail {
                 return Err(LookAgain);
             }
         }
+        if let Some(session) = wants_at(&note.at) {
+            self.router.look_at_wants(session);
+            return Ok(());
+        }
         match CallKey::from_head(&note.at) {
             Some(call) => self.router.look_at(&call, Some(note.version)).await,
             None => match get::session_at(&note.at) {
@@ -50,6 +55,7 @@ impl MailHandler for Mail {
     fn missed_notes(&self) {
         self.router.look_at_all();
         self.router.look_at_all_streams();
+        self.router.look_at_all_wants();
     }
 
     /// What is asked for concerns child processes, which only one replica can reach.

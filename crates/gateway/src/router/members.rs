@@ -98,7 +98,7 @@ impl Router {
         let until_stop = |work: std::pin::Pin<Box<dyn Future<Output = ()> + Send>>| {
             let stop = self.stop.clone();
             self.tasks
-                .spawn(async move { drop(stop.run_until_cancelled(work).await) });
+                .spawn(async move { stop.run_until_cancelled(work).await });
         };
         until_stop(Box::pin(Arc::clone(self).tell_levels()));
         for at in 0..self.members.len() {

@@ -116,7 +116,7 @@ impl Router {
             self.undo(&session.id, &name, &noted).await;
             return Err(error);
         }
-        self.wants_changed(session).await;
+        self.wants_changed(&session.id).await?;
         Ok(empty())
     }
 
@@ -163,7 +163,7 @@ impl Router {
                 debug!(message = "A subscription is left once more when its session ends.", %error);
             }
         }
-        self.wants_changed(session).await;
+        self.wants_changed(&session.id).await?;
         Ok(empty())
     }
 

@@ -4,12 +4,13 @@
 //! nothing is written for it. What a session wants is read from its record after its stream was attached, and again
 //! whenever somebody says that it changed.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use bytes::Bytes;
-use mcpg_capabilities::levels::{Due, Feed, Level, Levels, Teller, Wants};
+use mcpg_capabilities::levels::{Due, Feed, Level, Teller, Wants, wants_note};
+use mcpg_capabilities::owner::BootId;
 use mcpg_capabilities::sessions::{SessionError, SessionId};
 use mcpg_mcp::write;
 use parking_lot::Mutex;
@@ -18,36 +19,20 @@ use tokio::time::sleep;
 use tracing::debug;
 
 use super::core::Router;
+use super::get_streams::{HeldStream, LevelSource};
+use crate::exchange::CallError;
 
 /// The pause before a session's record is asked for again.
 const PAUSE: Duration = Duration::from_millis(500);
 
-/// A GET stream that is attached here.
-pub(super) trait LevelStream: Send + Sync + 'static {
-    /// The session.
-    fn session(&self) -> &SessionId;
-
-    /// The stream's number in its session.
-    fn id(&self) -> u64;
-
-    /// Whether it is the first living one of its session.
-    fn is_first(&self) -> bool;
-
-    /// Up to where its client was told on this stream; `None` on a new one.
-    fn feed(&self) -> Option<u64>;
-
-    /// Sends a level with the position up to which the client is told then; `false`: the stream has ended.
-    fn tell_level(&self, position: u64, message: &Bytes) -> bool;
-}
-
 /// The streams of this replica, and how far each was told.
+#[derive(Default)]
 pub(super) struct Tellings {
-    levels: Arc<Levels>,
     streams: Mutex<HashMap<(SessionId, u64), Arc<Telling>>>,
 }
 
 struct Telling {
-    stream: Weak<dyn LevelStream>,
+    stream: Weak<HeldStream>,
     /// `None` until the session's record was read.
     teller: Mutex<Option<Teller>>,
     /// One reading at a time.
@@ -55,18 +40,11 @@ struct Telling {
 }
 
 impl Tellings {
-    pub(super) fn new(levels: Arc<Levels>) -> Self {
-        Self {
-            levels,
-            streams: Mutex::default(),
-        }
-    }
-
     /// The telling of a stream, new for a stream that was not seen before.
-    fn of(&self, stream: &Arc<dyn LevelStream>) -> Arc<Telling> {
+    fn of(&self, stream: &Arc<HeldStream>) -> Arc<Telling> {
         let mut streams = self.streams.lock();
         streams.retain(|_, telling| telling.stream.strong_count() > 0);
-        let key = (stream.session().clone(), stream.id());
+        let key = (stream.session().id.clone(), stream.id());
         match streams.get(&key) {
             Some(telling) if telling.is_of(stream) => Arc::clone(telling),
             // A client that came back to the same stream has another connection.
@@ -85,11 +63,17 @@ impl Tellings {
     fn all(&self) -> Vec<Arc<Telling>> {
         self.streams.lock().values().map(Arc::clone).collect()
     }
+
+    fn of_session(&self, session: &str) -> Vec<Arc<Telling>> {
+        let streams = self.streams.lock();
+        let of_session = streams.iter().filter(|((id, _), _)| id.name() == session);
+        of_session.map(|(_, telling)| Arc::clone(telling)).collect()
+    }
 }
 
 impl Telling {
-    fn is_of(&self, stream: &Arc<dyn LevelStream>) -> bool {
-        std::ptr::addr_eq(self.stream.as_ptr(), Arc::as_ptr(stream))
+    fn is_of(&self, stream: &Arc<HeldStream>) -> bool {
+        std::ptr::eq(self.stream.as_ptr(), Arc::as_ptr(stream))
     }
 
     /// Tells what is due, if this is the stream to tell it on.
@@ -102,7 +86,7 @@ impl Telling {
             return;
         };
         for due in teller.due(feed) {
-            if !tell(stream.as_ref(), &due) {
+            if !tell(&stream, &due) {
                 return;
             }
             teller.told(due.position);
@@ -111,7 +95,7 @@ impl Telling {
     }
 }
 
-fn tell(stream: &dyn LevelStream, due: &Due) -> bool {
+fn tell(stream: &HeldStream, due: &Due) -> bool {
     stream.tell_level(due.position, &message(&due.level))
 }
 
@@ -129,10 +113,24 @@ fn message(level: &Level) -> Bytes {
 }
 
 impl Router {
-    /// A stream was attached or became the first one, or what its session wants may have changed: never blocks.
-    pub(super) fn greet_stream(self: &Arc<Self>, stream: &Arc<dyn LevelStream>) {
-        let telling = self.tellings.of(stream);
-        let router = Arc::clone(self);
+    /// Lets the streams of a session read what it wants.
+    pub(super) fn look_at_wants(&self, session: &str) {
+        for telling in self.tellings.of_session(session) {
+            self.look_soon(telling);
+        }
+    }
+
+    /// Lets every stream of this replica read what its session wants.
+    pub(super) fn look_at_all_wants(&self) {
+        for telling in self.tellings.all() {
+            self.look_soon(telling);
+        }
+    }
+
+    fn look_soon(&self, telling: Arc<Telling>) {
+        let Some(router) = self.me.upgrade() else {
+            return;
+        };
         self.tasks.spawn(async move {
             let stop = router.stop.clone();
             stop.run_until_cancelled(router.look_and_tell(&telling)).await;
@@ -161,7 +159,7 @@ impl Router {
             let Some(stream) = telling.stream.upgrade() else {
                 return;
             };
-            let session = stream.session().clone();
+            let session = stream.session().id.clone();
             drop(stream);
             // Before the record is read: whatever the session subscribes to later is updated later still.
             let looked = self.levels.feed();
@@ -191,7 +189,7 @@ impl Router {
                     let missed = teller.look(uris, looked.last(), looked);
                     if stream.is_first() {
                         // One that cannot be told is told when the client comes back.
-                        missed.iter().all(|due| tell(stream.as_ref(), due));
+                        missed.iter().all(|due| tell(&stream, due));
                     }
                 }
                 None => {
@@ -202,7 +200,9 @@ impl Router {
                         resources: offered.resources,
                         uris,
                     };
-                    let position = stream.feed().unwrap_or(levels_from);
+                    // 0 is what the ids of a stream say that was not told of any level yet.
+                    let told = stream.feed().filter(|feed| *feed != 0);
+                    let position = told.unwrap_or(levels_from);
                     *teller = Some(Teller::new(position, wants, looked.last()));
                 }
             }
@@ -212,8 +212,61 @@ impl Router {
         }
     }
 
-    /// A session has other subscriptions now. Whoever holds a stream of it reads them.
-    pub(super) async fn wants_changed(&self, session: &super::start::SessionRef) {
-        let _ = session;
+    /// A session has other subscriptions now. Whoever holds a stream of it is told to read them. Who attaches one later
+    /// reads them after it stands in the record that is read here, so nobody misses them.
+    ///
+    /// # Errors
+    /// Why somebody could not be told: then the client must not be told that it is subscribed.
+    pub(super) async fn wants_changed(&self, session: &SessionId) -> Result<(), CallError> {
+        let not_told = |error: &dyn std::fmt::Display| {
+            CallError::NotStarted(format!(
+                "who holds streams of the session could not be told: {error}"
+            ))
+        };
+        let holders = self.gets.streams.holders(session.name()).await;
+        let Some((version, boots)) = holders.map_err(|error| not_told(&error))? else {
+            return Ok(());
+        };
+        let boots: HashSet<BootId> = boots.into_iter().collect();
+        for boot in boots {
+            if boot == *self.heads.replica.boot() {
+                self.look_at_wants(session.name());
+                continue;
+            }
+            let woken = self
+                .mailbox
+                .wake(&boot, &wants_note(session.name(), version))
+                .await;
+            woken.map_err(|error| not_told(&error))?;
+        }
+        Ok(())
+    }
+}
+
+/// Tells streams that are attached here of levels.
+pub(super) struct Levelling {
+    router: Weak<Router>,
+}
+
+impl Levelling {
+    pub(super) fn of(router: &Arc<Router>) -> Arc<Self> {
+        Arc::new(Self {
+            router: Arc::downgrade(router),
+        })
+    }
+}
+
+impl LevelSource for Levelling {
+    fn greet(&self, stream: &Arc<HeldStream>) {
+        let Some(router) = self.router.upgrade() else {
+            return;
+        };
+        let telling = router.tellings.of(stream);
+        if telling.teller.lock().is_none() {
+            router.look_soon(telling);
+        } else if let Some(feed) = router.levels.feed() {
+            // It may be the first one now.
+            telling.tell(&feed);
+        }
     }
 }

@@ -92,21 +92,18 @@ impl HeldStream {
     }
 
     /// Whether it is the first stream of its session that a living replica holds, as was last read.
-    #[allow(dead_code)]
     pub(in crate::router) fn is_first(&self) -> bool {
         let told = self.told.lock();
         told.is_attached && told.is_first
     }
 
     /// Up to where the client was told of levels on this stream; `None` where it was not told of any yet.
-    #[allow(dead_code)]
     pub(in crate::router) fn feed(&self) -> Option<u64> {
         self.told.lock().feed
     }
 
     /// Sends the news of a level, after which the client was told of levels up to `feed`. `false`: the connection is
     /// closed, and the client hears of it when it comes back.
-    #[allow(dead_code)]
     pub(in crate::router) fn tell_level(&self, feed: u64, message: &Bytes) -> bool {
         let mut told = self.told.lock();
         let id = self.event_id(told.sequence, Some(feed));
@@ -204,15 +201,8 @@ pub(in crate::router) struct HeldStreams {
 
 impl HeldStreams {
     /// Says who tells clients of levels. To be called once, before anything is held.
-    #[allow(dead_code)]
     pub(in crate::router) fn set_levels(&self, levels: Arc<dyn LevelSource>) {
         let _ = self.levels.set(levels);
-    }
-
-    /// The first stream of the session with this name, where this replica holds it.
-    #[allow(dead_code)]
-    pub(in crate::router) fn first_of(&self, session: &str) -> Option<Arc<HeldStream>> {
-        self.of(session).into_iter().find(|stream| stream.is_first())
     }
 
     /// All streams.

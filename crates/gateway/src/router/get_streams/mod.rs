@@ -23,6 +23,7 @@ use tracing::debug;
 
 use self::claims::Claims;
 use self::held::HeldStreams;
+pub(super) use self::held::{HeldStream, LevelSource};
 pub(crate) use self::open::Resumed;
 use super::core::Router;
 

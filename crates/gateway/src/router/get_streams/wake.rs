@@ -37,16 +37,6 @@ impl Router {
         .await;
     }
 
-    /// Lets everybody who holds a stream of a session look, here or elsewhere.
-    #[allow(dead_code)]
-    pub(in crate::router) async fn wake_all_holders(&self, session: &str) {
-        match self.gets.streams.holders(session).await {
-            Ok(Some((version, boots))) => self.wake_holders(session, &boots, version).await,
-            Ok(None) => {}
-            Err(error) => debug!(message = "The holders of GET streams could not be woken.", %error),
-        }
-    }
-
     /// Looks at what this replica holds of a session.
     pub(in crate::router) async fn look_at_streams(&self, session: &str, version: Option<Version>) {
         let held = self.gets.held.of(session);
