@@ -8,6 +8,7 @@ mod early_close;
 mod get_endings;
 mod get_streams;
 mod get_upstreams;
+mod moments;
 mod outages;
 mod owners;
 mod questions;

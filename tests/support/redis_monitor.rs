@@ -54,7 +54,8 @@ impl Monitor {
         self.text()
     }
 
-    fn text(&self) -> String {
+    /// What the server was told so far.
+    pub(crate) fn text(&self) -> String {
         self.lines.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 }
