@@ -5,6 +5,7 @@ use serde_json::json;
 use crate::support::deadline::until_true;
 use crate::support::fleet::FleetSettings;
 use crate::support::following::{Following, last_id, messages};
+use crate::support::gateway::Settings;
 use crate::support::legacy::Session;
 use crate::support::mcp::text_of;
 use crate::support::metrics::Scrape;
@@ -13,7 +14,8 @@ use crate::support::upstream::Upstream;
 #[tokio::test]
 async fn d9_a_client_that_does_not_read_is_cut_off_and_its_call_and_all_others_go_on() {
     let upstream = Upstream::legacy().await;
-    let fleet = FleetSettings::in_front_of(&upstream.url()).start().await;
+    let settings = Settings::in_front_of(&upstream.url()).metrics();
+    let fleet = FleetSettings::new(settings).start().await;
     let [a, b, _] = &fleet.each();
     let session = Session::open(a).await;
     session

@@ -25,6 +25,8 @@ pub enum Follow {
         boot: Option<BootId>,
         /// The version of the head.
         version: Version,
+        /// Whose connection this one has just replaced: it is to be told. The owner tells it too when it sees the change.
+        former: Option<Reader>,
     },
     /// The call is over, and nothing follows.
     Over {
@@ -83,14 +85,20 @@ impl Calls {
                 return self.shown(call, &stands, after).await;
             }
             let mut head = stands.record;
-            head.reader = Some(reader.clone());
+            let replaced = head.reader.replace(reader.clone());
             let ttl = Some(self.config.record_ttl);
             match self
                 .writer
                 .write(&key, head, Expect::Version(stands.version), ttl)
                 .await
             {
-                Ok(written) => return self.seen_by(call, &written, birth, after, reader).await,
+                Ok(written) => {
+                    let mut seen = self.seen_by(call, &written, birth, after, reader).await?;
+                    if let Follow::Runs { former, .. } = &mut seen {
+                        *former = replaced;
+                    }
+                    return Ok(seen);
+                }
                 Err(WriteError::Conflict(other)) => stored = other,
                 Err(error) => return Err(error.into()),
             }
@@ -192,6 +200,7 @@ impl Calls {
                     owner: head.owner.clone(),
                     boot: head.boot.clone(),
                     version: stored.version,
+                    former: None,
                 });
             }
             (State::Cancelled, _) => Over::Cancelled,

@@ -71,7 +71,11 @@ async fn i6_the_last_reader_displaces_the_one_before() {
     let open = a.open(&call).await;
     let (one, other) = (Reader::fresh(a.boot.clone()), Reader::fresh(b.boot.clone()));
     a.calls.take_up(&call, open.birth(), 0, &one).await.unwrap();
-    b.calls.take_up(&call, open.birth(), 0, &other).await.unwrap();
+    let later = b.calls.take_up(&call, open.birth(), 0, &other).await.unwrap();
+    assert!(
+        matches!(&later, Follow::Runs { former, .. } if former.as_ref() == Some(&one)),
+        "the one before is to be told: {later:?}"
+    );
     let follow = a.calls.follow(&call, open.birth(), 0, &one, None).await;
     assert_eq!(follow.unwrap(), Follow::Displaced);
 }

@@ -172,10 +172,15 @@ impl Follower {
                 owner,
                 boot,
                 version,
+                former,
             } => {
                 self.found(Found::Running);
                 self.pass_on(events);
-                self.learn_owner(owner, boot, version);
+                let former = former.map(|former| former.boot);
+                self.learn_owner(owner, boot.clone());
+                if self.seen.is_none() {
+                    self.wake([boot, former], version);
+                }
                 return Ok(version);
             }
             Follow::Over { events, over, last } => {
@@ -215,17 +220,19 @@ impl Follower {
         }
     }
 
-    /// The owner closes the connection before this one, once it knows of it.
-    fn learn_owner(&self, owner: Option<OwnerPair>, boot: Option<BootId>, version: Version) {
-        let is_first = self.seen.is_none();
+    fn learn_owner(&self, owner: Option<OwnerPair>, boot: Option<BootId>) {
         let here = self.router.heads.replica.boot();
         *self.registration.followed.owner.lock() = owner.filter(|_| boot.as_ref() != Some(here));
-        if is_first {
-            let (router, key) = (Arc::clone(&self.router), self.registration.followed.key.clone());
-            self.router.tasks.spawn(carried(async move {
+    }
+
+    /// Lets those who hold the client's former connections close them.
+    fn wake(&self, boots: [Option<BootId>; 2], version: Version) {
+        let (router, key) = (Arc::clone(&self.router), self.registration.followed.key.clone());
+        self.router.tasks.spawn(carried(async move {
+            for boot in boots {
                 router.wake(boot, &key, version).await;
-            }));
-        }
+            }
+        }));
     }
 
     fn fail(&self, found: Found, error: &ErrorObject) -> Closed {

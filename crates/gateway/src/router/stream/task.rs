@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use mcpg_capabilities::calls::{CallKey, Entry, OpenCall};
+use mcpg_capabilities::delivery::Reader;
 use mcpg_capabilities::mailbox::Mailbox;
 use mcpg_capabilities::sessions::{SessionError, SessionId, Sessions};
 use tokio::sync::{mpsc, oneshot, watch};
@@ -60,6 +61,7 @@ impl Streams {
         let task = Task {
             key: call.key().clone(),
             waking: Waking::new(self, call.key()),
+            reader: None,
             streams: Arc::clone(self),
             socket: Socket::new(sender, events, places),
             hold: Hold::Idle(call),
@@ -132,6 +134,8 @@ pub(super) struct Task {
     /// After how long the client is to come back, once everything before that was sent.
     pub(super) pause_client: Option<u64>,
     pub(super) waking: Waking,
+    /// Who reads the stream instead of the client's first connection.
+    pub(super) reader: Option<Reader>,
     pub(super) trouble: Trouble,
     /// What is done with the head, or was the last time.
     pub(super) runs: Kind,

@@ -149,6 +149,18 @@ async fn what_is_said_stands_in_the_log_and_comes_with_ids() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn i8_what_is_said_costs_one_write_and_the_response_another() {
+    let mut scene = scene().await;
+    let before = scene.replica.way.puts();
+    for (value, place) in [1, 2].into_iter().zip(1..) {
+        scene.say(log(value));
+        scene.expect(&[(Some(place), value.into())]).await;
+    }
+    assert_eq!(scene.conclude(vec![log(3)]).await, Verdict::Outcome);
+    assert_eq!(scene.replica.way.puts() - before, 3);
+}
+
+#[tokio::test(start_paused = true)]
 async fn d10_progress_that_waits_for_a_write_gives_way_to_later_progress_and_nothing_else_does() {
     let mut scene = scene().await;
     scene.replica.way.slow_down();

@@ -39,6 +39,16 @@ impl Waking {
         self.start();
     }
 
+    /// Lets somebody look who reads the stream no more.
+    pub(super) fn wake_once(&self, former: Reader, version: Version) {
+        let (streams, at) = (Arc::clone(&self.streams), self.key.head());
+        if former.boot == *streams.heads.replica.boot() {
+            return streams.followers.look(&self.key, Some(version));
+        }
+        let tasks = streams.heads.tasks.clone();
+        tasks.spawn(tell(streams, former, Note { at, version }));
+    }
+
     /// Goes on, as long as it is polled.
     pub(super) async fn run(&mut self) {
         loop {

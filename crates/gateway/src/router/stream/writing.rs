@@ -145,9 +145,8 @@ impl Task {
         let Some(batch) = self.batch.take() else {
             return;
         };
+        self.leave_where_displaced();
         if let Some(reader) = &appended.reader {
-            // The client has come back elsewhere.
-            self.socket.close(Closed::Displaced);
             self.waking.wake(reader, appended.version);
         }
         let mut is_ahead = false;
@@ -196,10 +195,18 @@ impl Task {
         });
     }
 
-    /// Closes the connection of a client that has come back elsewhere.
+    /// Closes the connections of a client that has come back elsewhere: its first one, which is here, or a later one.
     fn leave_where_displaced(&mut self) {
-        if self.hold.idle().is_some_and(|call| call.reader().is_some()) {
-            self.socket.close(Closed::Displaced);
+        let Some(call) = self.hold.idle() else {
+            return;
+        };
+        let (reader, version) = (call.reader().cloned(), call.version());
+        if reader.is_none() || reader == self.reader {
+            return;
+        }
+        self.socket.close(Closed::Displaced);
+        if let Some(former) = std::mem::replace(&mut self.reader, reader) {
+            self.waking.wake_once(former, version);
         }
     }
 
