@@ -49,8 +49,8 @@ struct Connection {
     last: u64,
     /// The version of the head in which it became the reader, and where the log ended in it.
     taken: Option<(Version, u64)>,
-    /// Nobody can say in which version it became the reader: the call was over, so that it only reads, or an attempt had
-    /// an unknown outcome, after which it may have taken the stream back from somebody who came later.
+    /// Nobody can say in which version it became the reader: the call was over, so that it only reads, or it had to try
+    /// again, with which it may have taken the stream back from somebody who came later.
     is_exempt: bool,
     replica: usize,
     is_over: bool,
@@ -163,8 +163,7 @@ impl Stream {
         let mut last = self.seen.lock().connections[number].last;
         let taken = loop {
             match node.calls.take_up(key, birth, last, &reader).await {
-                Ok(Follow::Stale) => sleep(PAUSE).await,
-                Err(_) => {
+                Ok(Follow::Stale) | Err(_) => {
                     self.seen.lock().connections[number].is_exempt = true;
                     sleep(PAUSE).await;
                 }
