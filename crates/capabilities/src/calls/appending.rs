@@ -4,6 +4,7 @@ use std::collections::VecDeque;
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 
 use mcpg_cluster::{Moment, Version};
+use mcpg_metrics::table::STREAMS_OVER_BUDGET;
 use serde_json::value::RawValue;
 
 use super::error::CallsError;
@@ -163,6 +164,7 @@ impl OpenCall {
         if resized.map_err(CallsError::harmless)? == Err(OverBudget) {
             let is_last_word = ends && fresh.iter().map(size).sum::<usize>() <= LAST_WORD;
             if !is_last_word {
+                STREAMS_OVER_BUDGET.count(&[]);
                 return Ok(Err(Refused::OverBudget));
             }
             self.held.set(log.bytes());

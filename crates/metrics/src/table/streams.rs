@@ -51,3 +51,11 @@ pub const STREAMS_CLOSED: Metric = counter(
      the client reads too slowly (`overflow`) or has come back elsewhere (`displaced`), `paused` because the upstream lets go \
      of the gateway, `session_closed`, or `stopping` because this replica does",
 );
+
+/// Streams for which a client has no room left.
+pub const STREAMS_OVER_BUDGET: Metric = counter(
+    "mcpg_streams_over_budget_total",
+    &[],
+    "Streams of calls that ended with an error because the streams of their client hold as much as \
+     `mcp.configurations.delivery.bytes_per_principal` allows",
+);

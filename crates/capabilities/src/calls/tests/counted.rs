@@ -41,3 +41,21 @@ async fn calls_that_are_taken_over_and_writes_that_come_too_late_are_counted_onc
     );
     assert!(!shown.contains("mcpg_undecided_writes_total"), "{shown}");
 }
+
+#[tokio::test(start_paused = true)]
+async fn streams_for_which_a_client_has_no_room_are_counted() {
+    let recorder = PrometheusBuilder::new().build_recorder();
+    let _counting = metrics::set_default_local_recorder(&recorder);
+    let mut fleet = Fleet::new();
+    fleet.bytes_per_principal = 100_000;
+    let a = fleet.replica("a");
+    let mut open = a.open(&fleet.call("1")).await;
+    let large = Entry {
+        message: raw(&format!("\"{}\"", "x".repeat(100_000))),
+        question: None,
+    };
+    let refused = open.append(0, &[large], false).await.unwrap();
+    assert_eq!(refused, Err(Refused::OverBudget));
+    let shown = recorder.handle().render();
+    assert!(shown.contains("mcpg_streams_over_budget_total 1\n"), "{shown}");
+}
