@@ -24,6 +24,7 @@ mod world;
 mod calls;
 mod chaos;
 mod client;
+mod gets;
 mod ledger;
 mod node;
 mod regressions;

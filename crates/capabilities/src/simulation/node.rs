@@ -11,6 +11,8 @@ use tokio::time::sleep;
 
 use super::{Replica, World};
 use crate::calls::{Calls, CallsConfig};
+use crate::delivery::LogLimits;
+use crate::delivery::get::{GetConfig, GetParts, GetStreams};
 use crate::fleet::{Fleet, FleetOptions};
 use crate::leader::Work;
 use crate::mac::MacKey;
@@ -38,6 +40,7 @@ pub(crate) struct Node {
     pub(crate) fleet: Arc<Fleet>,
     pub(crate) sessions: Arc<Sessions>,
     pub(crate) calls: Calls,
+    pub(crate) gets: GetStreams,
     pub(crate) mailbox: Mailbox,
     /// Tells of each note that this replica is to look at.
     pub(crate) looks: Arc<Notify>,
@@ -146,6 +149,23 @@ impl Node {
                 ..CallsConfig::new(boot.clone(), sessions.record_ttl())
             },
         );
+        let gets = GetStreams::new(
+            GetParts {
+                key_value: Arc::clone(&primitives.key_value),
+                judge: Arc::clone(fleet.replica()) as _,
+                living: Arc::clone(fleet.replica()) as _,
+                mac: MacKey::new([7; 16]),
+            },
+            GetConfig {
+                boot: boot.clone(),
+                record_ttl: sessions.record_ttl(),
+                patience: Duration::from_secs(5),
+                stale_reads: fleet.support().stale_reads,
+                max_ttl: None,
+                max_value_bytes: fleet.support().max_value_bytes,
+                limits: LogLimits::default(),
+            },
+        );
         let mailbox = Mailbox::new(
             Arc::clone(&primitives.key_value),
             Arc::clone(&primitives.pubsub),
@@ -159,6 +179,7 @@ impl Node {
             fleet,
             sessions,
             calls,
+            gets,
             mailbox,
             looks: Arc::default(),
         }

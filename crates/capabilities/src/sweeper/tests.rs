@@ -74,6 +74,7 @@ impl Fleet {
             owner,
             counting,
             sweeper: Sweeper {
+                gets: None,
                 key_value,
                 judge: self.judge.clone(),
                 calls,

@@ -111,3 +111,32 @@ async fn what_one_replica_changed_another_one_can_read() {
     assert_eq!(current.log_level.as_deref(), Some("error"));
     assert!(current.subscriptions.contains("file:///x"));
 }
+
+#[tokio::test(start_paused = true)]
+async fn an_14_replicas_that_change_different_fields_at_once_lose_nothing() {
+    let backend = backend();
+    let [a, b, _] = fleet_of(&backend).await;
+    let (id, _) = a.create(record()).await.unwrap();
+    let subscribing = async {
+        for number in 0..500 {
+            a.change(&id, |record| record.subscriptions.insert(format!("file:///{number}")))
+                .await
+                .unwrap();
+            tokio::task::yield_now().await;
+        }
+    };
+    let opening = async {
+        for number in 0..500 {
+            let raw = RawValue::from_string(number.to_string()).unwrap();
+            b.change(&id, |record| {
+                record.upstreams.insert(number.to_string(), raw.clone()).is_none()
+            })
+            .await
+            .unwrap();
+            tokio::task::yield_now().await;
+        }
+    };
+    tokio::join!(subscribing, opening);
+    let current = a.current(&id).await.unwrap();
+    assert_eq!((current.subscriptions.len(), current.upstreams.len()), (500, 500));
+}

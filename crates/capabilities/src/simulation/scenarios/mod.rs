@@ -3,6 +3,7 @@
 mod booting;
 mod calls;
 mod each_operation;
+mod gets;
 mod judging;
 mod levels;
 mod lost_data;
