@@ -10,7 +10,9 @@ use tokio::time::sleep;
 
 use super::World;
 use super::node::Node;
-use crate::delivery::get::{Appended, Attach, Batch, Claim, Claimant, Holder, Look, Said, Seen, UpstreamPlace};
+use crate::delivery::get::{
+    Appended, Attach, Batch, Claim, Claimant, Holder, Look, Said, Seen, UpstreamPlace,
+};
 use crate::mac::MacKey;
 use crate::random;
 use crate::sessions::SessionId;

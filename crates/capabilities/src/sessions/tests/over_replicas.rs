@@ -119,9 +119,11 @@ async fn an_14_replicas_that_change_different_fields_at_once_lose_nothing() {
     let (id, _) = a.create(record()).await.unwrap();
     let subscribing = async {
         for number in 0..500 {
-            a.change(&id, |record| record.subscriptions.insert(format!("file:///{number}")))
-                .await
-                .unwrap();
+            a.change(&id, |record| {
+                record.subscriptions.insert(format!("file:///{number}"))
+            })
+            .await
+            .unwrap();
             tokio::task::yield_now().await;
         }
     };

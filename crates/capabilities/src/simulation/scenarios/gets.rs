@@ -31,7 +31,9 @@ async fn says(world: World, node: Node, client: Client, name: &'static str) {
         world.pass(0..4_000).await;
         let (own, saying) = (node.clone(), client.clone());
         let text = format!("{name}{number}");
-        node.replica.run(async move { saying.say(&own, &text).await }).await;
+        node.replica
+            .run(async move { saying.say(&own, &text).await })
+            .await;
     }
 }
 
@@ -51,10 +53,20 @@ pub(super) async fn random_streams(world: World) {
         let (own, reading) = (node.clone(), client.clone());
         node.replica
             .start(async move { reading.read_upstream(&own).await });
-        work.push(tokio::spawn(says(world.clone(), node.clone(), client.clone(), name)));
+        work.push(tokio::spawn(says(
+            world.clone(),
+            node.clone(),
+            client.clone(),
+            name,
+        )));
     }
     for stream in 1..=STREAMS {
-        work.push(tokio::spawn(reads(world.clone(), nodes.clone(), client.clone(), stream)));
+        work.push(tokio::spawn(reads(
+            world.clone(),
+            nodes.clone(),
+            client.clone(),
+            stream,
+        )));
     }
     if world.chance(300) {
         nodes[0]
@@ -68,7 +80,10 @@ pub(super) async fn random_streams(world: World) {
     world.set_faults(Faults::none());
     for round in 0..3 {
         for stream in 1..=STREAMS {
-            client.connect(&nodes[1 + (round + usize::try_from(stream).expect("small")) % 2], stream);
+            client.connect(
+                &nodes[1 + (round + usize::try_from(stream).expect("small")) % 2],
+                stream,
+            );
         }
         sleep(AFTERMATH / 3).await;
     }
