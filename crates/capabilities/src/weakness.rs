@@ -63,8 +63,6 @@ pub(crate) enum Weakness {
     RaisesAtOnce,
     /// What a replica subscribed to is not in the index by which a sweeper finds it.
     SubscribesUnindexed,
-    /// Who holds a subscription that nobody wants gives it up without looking once more.
-    GivesUpAtOnce,
     /// A stream counts as told what another stream of its session was told. The test plays the holder of the streams.
     #[cfg(test)]
     ToldElsewhere,

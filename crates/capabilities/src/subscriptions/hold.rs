@@ -221,7 +221,7 @@ impl Subscriptions {
             Err(WriteError::Conflict(_)) => return Ok(()),
             Err(error) => return Err(error.into()),
         };
-        if !weakness::has(Weakness::GivesUpAtOnce) && self.is_wanted(name).await? {
+        if self.is_wanted(name).await? {
             return self.hold_again(name, Some(written)).await;
         }
         self.let_go(name).await;

@@ -68,8 +68,8 @@ pub(crate) struct Router {
     pub(super) own: OwnBindings,
     pub(super) members: Vec<(Federation, Arc<Upstream>)>,
     pub(super) catalogue: ArcSwap<Catalogue>,
-    /// What the catalogue was built from.
-    pub(super) built_from: Mutex<Vec<Arc<State>>>,
+    /// What the catalogue was built from; `None` until it was built.
+    pub(super) built_from: Mutex<Option<Vec<Arc<State>>>>,
     pub(super) announced: Announced,
     pub(super) cursors: Cursors,
     pub(super) sessions: Arc<Sessions>,

@@ -133,12 +133,10 @@ impl Router {
             .iter()
             .map(|(_, upstream)| upstream.state())
             .collect();
-        if states.len() == built_from.len()
-            && states
-                .iter()
-                .zip(&*built_from)
-                .all(|(now, then)| Arc::ptr_eq(now, then))
-        {
+        let is_the_same = |then: &Vec<Arc<State>>| {
+            states.len() == then.len() && states.iter().zip(then).all(|(now, then)| Arc::ptr_eq(now, then))
+        };
+        if built_from.as_ref().is_some_and(is_the_same) {
             return Vec::new();
         }
         let members: Vec<Member<'_>> = self
@@ -149,7 +147,7 @@ impl Router {
             .collect();
         let (catalogue, collisions): (Catalogue, _) = build(&self.own, &members, &self.cursors);
         self.catalogue.store(Arc::new(catalogue));
-        *built_from = states;
+        *built_from = Some(states);
         collisions
     }
 }
