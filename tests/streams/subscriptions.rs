@@ -159,7 +159,7 @@ async fn a_session_has_a_limit_of_subscriptions_that_says_what_to_do() {
     let refused = ask(0, "resources/subscribe", "test://c").await;
     assert_eq!(
         refused["error"]["message"],
-        "Invalid request: a session cannot have more than 2 subscriptions: unsubscribe from others first"
+        "invalid request: a session cannot have more than 2 subscriptions: unsubscribe from others first"
     );
     assert_eq!(subscribed(&upstream, "test://c").await, 0);
     ask(1, "resources/unsubscribe", "test://a").await;
