@@ -160,6 +160,7 @@ impl Gateway {
         router.follow_members();
         router.follow_streams();
         router.watch_owners();
+        router.watch_own_lease();
         let stop_accepting = CancellationToken::new();
         let shutdown_timeout = server.shutdown_timeout;
         let drain = Arc::new(Drain::default());

@@ -210,6 +210,10 @@ impl Replica {
                         message = "This replica has a lease again.",
                         node = self.parts.node
                     );
+                    // Whoever took it for dead may have forgotten the boot, and what it owns from now on is found by that.
+                    if let Err(error) = self.note_boot().await {
+                        debug!(message = "The entry of this boot could not be renewed yet.", %error);
+                    }
                     continue;
                 }
                 Ok(false) => debug!("The former lease of this replica has not run out yet."),

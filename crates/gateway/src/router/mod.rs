@@ -17,6 +17,7 @@ mod head;
 mod initialize;
 mod lists;
 mod live;
+mod losses;
 mod mail;
 mod members;
 mod messages;
