@@ -257,7 +257,8 @@ impl Gateway {
     /// Accepts nothing new, lets running calls finish, and stops the upstreams.
     pub async fn stop(self) {
         info!("Stopping: running calls may finish.");
-        self.let_go();
+        self.drain.let_go();
+        self.router.stop_streams();
         self.stop_accepting.cancel();
         let finished = async {
             if let Front::Http { listening, .. } = self.front {

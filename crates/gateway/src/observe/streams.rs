@@ -23,7 +23,7 @@ pub(crate) enum Closed {
     /// The upstream lets go of the gateway for now.
     Paused,
     /// The session is closed.
-    SessionClosed,
+    NoSession,
     /// This replica stops.
     Stopping,
 }
@@ -81,7 +81,7 @@ impl Drop for OpenStream {
             Closed::Overflow => "overflow",
             Closed::Displaced => "displaced",
             Closed::Paused => "paused",
-            Closed::SessionClosed => "session_closed",
+            Closed::NoSession => "session_closed",
             Closed::Stopping => "stopping",
         }]);
     }

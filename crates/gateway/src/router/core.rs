@@ -170,6 +170,12 @@ impl Router {
         self.streams.followers.let_go();
     }
 
+    /// The same, and whoever comes to follow one from now on.
+    pub(crate) fn stop_streams(&self) {
+        self.let_go();
+        self.streams.followers.stop();
+    }
+
     /// How many calls run.
     pub(crate) fn running_calls(&self) -> usize {
         self.calls.len()

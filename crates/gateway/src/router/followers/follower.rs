@@ -103,7 +103,7 @@ impl Follower {
             why = leaving => why,
             () = gone => Closed::ClientGone,
             () = stop.cancelled() => Closed::Stopping,
-            () = keeping => Closed::SessionClosed,
+            () = keeping => Closed::NoSession,
             why = self.follow() => why,
         };
         if why == Closed::Stopping {
@@ -177,7 +177,7 @@ impl Follower {
                 self.found(Found::Running);
                 self.pass_on(events);
                 let former = former.map(|former| former.boot);
-                self.learn_owner(owner, boot.clone());
+                self.learn_owner(owner, boot.as_ref());
                 if self.seen.is_none() {
                     self.wake([boot, former], version);
                 }
@@ -220,9 +220,9 @@ impl Follower {
         }
     }
 
-    fn learn_owner(&self, owner: Option<OwnerPair>, boot: Option<BootId>) {
+    fn learn_owner(&self, owner: Option<OwnerPair>, boot: Option<&BootId>) {
         let here = self.router.heads.replica.boot();
-        *self.registration.followed.owner.lock() = owner.filter(|_| boot.as_ref() != Some(here));
+        *self.registration.followed.owner.lock() = owner.filter(|_| boot != Some(here));
     }
 
     /// Lets those who hold the client's former connections close them.
@@ -247,7 +247,7 @@ async fn leaving(mut told: watch::Receiver<Told>) -> Closed {
     let left = told.wait_for(|told| told.leave.is_some()).await;
     let why = left.ok().and_then(|told| told.leave);
     match why {
-        Some(Leave::Closed) => Closed::SessionClosed,
+        Some(Leave::Closed) => Closed::NoSession,
         Some(Leave::Stopping) => Closed::Stopping,
         None => std::future::pending().await,
     }

@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use mcpg_capabilities::calls::{Birth, CallKey, Version};
 use mcpg_capabilities::owner::OwnerPair;
@@ -13,6 +14,8 @@ use tokio::sync::watch;
 #[derive(Debug, Default)]
 pub(in crate::router) struct Followers {
     followed: Mutex<HashMap<CallKey, Vec<Arc<Followed>>>>,
+    /// Whether whoever comes from now on has to go on elsewhere too.
+    is_stopping: AtomicBool,
 }
 
 /// One stream that is followed by one connection.
@@ -69,6 +72,10 @@ impl Followers {
         });
         let mut all = self.followed.lock();
         all.entry(key).or_default().push(Arc::clone(&followed));
+        drop(all);
+        if self.is_stopping.load(Ordering::SeqCst) {
+            followed.leave(Leave::Stopping);
+        }
         let followers = Arc::clone(self);
         (Registration { followers, followed }, hear)
     }
@@ -98,6 +105,12 @@ impl Followers {
         self.all()
             .iter()
             .for_each(|followed| followed.leave(Leave::Stopping));
+    }
+
+    /// The same, and all that come from now on.
+    pub(in crate::router) fn stop(&self) {
+        self.is_stopping.store(true, Ordering::SeqCst);
+        self.let_go();
     }
 
     /// The sessions whose streams are followed here.
@@ -136,5 +149,45 @@ impl Drop for Registration {
                 all.remove(&self.followed.key);
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use super::*;
+    use crate::router::testing::TestReplica;
+
+    #[tokio::test(start_paused = true)]
+    async fn an_21_whoever_comes_while_the_replica_stops_is_let_go_too() {
+        let replica = TestReplica::start().await;
+        let followers = &replica.streams.followers;
+        let birth = replica.open_call("1").await.birth();
+        let begin = || followers.begin(replica.key("1"), birth, replica.session.clone());
+        let (_early, heard) = begin();
+        assert_eq!(heard.borrow().leave, None);
+        followers.let_go();
+        assert_eq!(heard.borrow().leave, Some(Leave::Stopping));
+        let (_later, heard) = begin();
+        assert_eq!(heard.borrow().leave, None, "it still serves");
+        followers.stop();
+        assert_eq!(heard.borrow().leave, Some(Leave::Stopping));
+        let (_late, heard) = begin();
+        assert_eq!(heard.borrow().leave, Some(Leave::Stopping));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn s4_the_end_of_a_session_ends_what_is_followed_of_it_and_nothing_else() {
+        let replica = TestReplica::start().await;
+        let followers = &replica.streams.followers;
+        let birth = replica.open_call("1").await.birth();
+        let (registration, heard) = followers.begin(replica.key("1"), birth, replica.session.clone());
+        followers.close_session("another");
+        assert_eq!(heard.borrow().leave, None);
+        followers.close_session(replica.session.name());
+        assert_eq!(heard.borrow().leave, Some(Leave::Closed));
+        drop(registration);
+        assert!(followers.all().is_empty());
     }
 }

@@ -32,7 +32,7 @@ pub(super) enum Last {
 }
 
 /// What the stream task has to tell.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Copy, Debug, Default)]
 pub(in crate::router) struct State {
     /// How many questions the client owes an answer to.
     pub(in crate::router) owed: usize,
@@ -102,7 +102,7 @@ impl Stream {
         if changed.is_err() {
             return std::future::pending().await;
         }
-        Some(self.state.borrow_and_update().clone())
+        Some(*self.state.borrow_and_update())
     }
 
     /// Ends the call with this response, unless somebody else has ended it.
