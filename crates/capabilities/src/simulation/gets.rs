@@ -18,7 +18,7 @@ use crate::random;
 use crate::sessions::SessionId;
 use crate::testing::tester;
 
-const PAUSE: Duration = Duration::from_millis(150);
+const PAUSE: Duration = Duration::from_millis(500);
 const UPSTREAM: &str = "up";
 
 /// A client, its session, and an upstream that speaks to it.

@@ -74,7 +74,6 @@ impl Fleet {
             owner,
             counting,
             sweeper: Sweeper {
-                gets: None,
                 key_value,
                 judge: self.judge.clone(),
                 calls,

@@ -95,7 +95,6 @@ pub(super) fn tends(node: &Node, end: Instant) {
     let own = node.clone();
     node.replica.start(async move {
         let sweeper = Sweeper {
-            gets: None,
             key_value: own.fleet.primitives().key_value.clone(),
             judge: own.fleet.replica().clone(),
             calls: own.calls.clone(),
