@@ -8,8 +8,10 @@ use tokio::time::Instant;
 
 use super::subscriptions::{X, updated};
 use crate::support::fleet::{Fleet, FleetSettings};
+use crate::support::gateway::Settings;
 use crate::support::legacy::Session;
 use crate::support::mcp::names;
+use crate::support::pipe::Pipe;
 use crate::support::sse::{Event, Events};
 use crate::support::upstream::Upstream;
 
@@ -218,4 +220,31 @@ async fn i1_without_any_message_between_replicas_a_level_is_told_later() {
                 .contains(&"silent".to_owned())
         );
     }
+}
+
+#[tokio::test]
+async fn what_changes_reaches_a_client_over_a_pipe() {
+    let upstream = Upstream::legacy().await;
+    let mut pipe = Pipe::start(&Settings::in_front_of(&upstream.url()));
+    let greeting = pipe.initialize("2025-11-25", json!({})).await;
+    assert_eq!(
+        greeting["capabilities"]["resources"],
+        json!({"listChanged": true, "subscribe": true})
+    );
+    let subscribed = pipe
+        .request(json!(1), "resources/subscribe", json!({"uri": X}))
+        .await;
+    assert_eq!(subscribed["result"], json!({}));
+    updated(&upstream, X).await;
+    assert_eq!(pipe.next().await["params"]["uri"], X);
+    add_tool(&upstream, "piped").await;
+    assert_eq!(pipe.next().await["method"], TOOLS_CHANGED);
+    let listed = pipe.request(json!(2), "tools/list", json!({})).await;
+    assert!(names(&listed["result"]["tools"]).contains(&"piped".to_owned()));
+    let ended = pipe.close().await;
+    assert!(
+        ended.status.success() && ended.rest.is_empty(),
+        "{:?}",
+        ended.rest
+    );
 }

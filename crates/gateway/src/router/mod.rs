@@ -32,6 +32,7 @@ mod subscribe;
 mod telling;
 #[cfg(test)]
 mod testing;
+mod updates;
 
 pub(crate) use call::Call;
 pub(crate) use catalogue::Kind;

@@ -9,12 +9,14 @@ use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use bytes::Bytes;
+use indexmap::IndexSet;
 use mcpg_capabilities::levels::{Due, Feed, Level, Teller, Wants, wants_note};
 use mcpg_capabilities::owner::BootId;
 use mcpg_capabilities::sessions::{SessionError, SessionId};
 use mcpg_mcp::write;
 use parking_lot::Mutex;
 use serde_json::value::to_raw_value;
+use tokio::sync::mpsc;
 use tokio::time::sleep;
 use tracing::debug;
 
@@ -178,7 +180,7 @@ impl Router {
         }
     }
 
-    fn looked(&self, telling: &Telling, looked: &Feed, uris: &indexmap::IndexSet<String>, levels_from: u64) {
+    fn looked(&self, telling: &Telling, looked: &Feed, uris: &IndexSet<String>, levels_from: u64) {
         let Some(stream) = telling.stream.upgrade() else {
             return;
         };
@@ -193,22 +195,66 @@ impl Router {
                     }
                 }
                 None => {
-                    let offered = self.changing_lists();
-                    let wants = Wants {
-                        tools: offered.tools,
-                        prompts: offered.prompts,
-                        resources: offered.resources,
-                        uris,
-                    };
                     // 0 is what the ids of a stream say that was not told of any level yet.
                     let told = stream.feed().filter(|feed| *feed != 0);
                     let position = told.unwrap_or(levels_from);
-                    *teller = Some(Teller::new(position, wants, looked.last()));
+                    *teller = Some(Teller::new(position, self.wanted(uris), looked.last()));
                 }
             }
         }
         if let Some(feed) = self.levels.feed() {
             telling.tell(&feed);
+        }
+    }
+
+    /// Tells a client that has one stream for everything, until its session is gone or nobody takes `messages` any more.
+    /// What it wants is read anew whenever anything has changed: there is one such client, and nobody to tell of it.
+    pub(crate) async fn tell_over_a_pipe(self: Arc<Self>, session: SessionId, messages: mpsc::Sender<Bytes>) {
+        let mut teller: Option<Teller> = None;
+        let mut position = 0;
+        loop {
+            self.levels.moved_on(position).await;
+            let Some(feed) = self.levels.feed() else {
+                position = 0;
+                continue;
+            };
+            position = feed.last();
+            let record = match self.sessions.current(&session).await {
+                Ok(record) => record,
+                Err(SessionError::Unknown) => return,
+                Err(error) => {
+                    debug!(message = "What a session wants to be told could not be read yet.", %session, %error);
+                    sleep(PAUSE).await;
+                    position = 0;
+                    continue;
+                }
+            };
+            let uris = &record.subscriptions;
+            let is_new = teller.is_none();
+            let teller =
+                teller.get_or_insert_with(|| Teller::new(record.levels_from, self.wanted(uris), position));
+            let mut due = match is_new {
+                true => Vec::new(),
+                false => teller.look(uris, position, &feed),
+            };
+            due.extend(teller.due(&feed));
+            for due in due {
+                if messages.send(message(&due.level)).await.is_err() {
+                    return;
+                }
+            }
+            teller.told(position);
+        }
+    }
+
+    /// What a session wants that subscribed to these resources: whatever may change.
+    fn wanted<'a>(&self, uris: &'a IndexSet<String>) -> Wants<'a> {
+        let offered = self.changing_lists();
+        Wants {
+            tools: offered.tools,
+            prompts: offered.prompts,
+            resources: offered.resources,
+            uris,
         }
     }
 

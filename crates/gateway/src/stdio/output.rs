@@ -31,6 +31,11 @@ impl Output {
         let _ = self.messages.send(message).await;
     }
 
+    /// The queue of what is said.
+    pub(super) fn queue(&self) -> mpsc::Sender<Bytes> {
+        self.messages.clone()
+    }
+
     /// Waits until nobody reads any more.
     pub(super) async fn closed(&self) {
         self.messages.closed().await;

@@ -16,6 +16,7 @@ use mcpg_mcp::params::Params;
 use mcpg_mcp::version::Era;
 use mcpg_mcp::write;
 use serde_json::value::RawValue;
+use tokio_util::task::AbortOnDropHandle;
 use tracing::{debug, warn};
 
 use super::output::Output;
@@ -31,6 +32,8 @@ pub(super) struct Pipe {
     pub(super) running: RunningCalls,
     /// The id of the session that `initialize` opened.
     session: Option<String>,
+    /// Tells the client what changed, as long as the pipe is there.
+    telling: Option<AbortOnDropHandle<()>>,
 }
 
 /// What a request leads to.
@@ -50,6 +53,7 @@ impl Pipe {
             output,
             running: RunningCalls::default(),
             session: None,
+            telling: None,
         }
     }
 
@@ -150,6 +154,11 @@ impl Pipe {
         }
         match self.admitted().await? {
             Ok(Some(session)) => {
+                if notification.method == "notifications/initialized" && self.telling.is_none() {
+                    let telling =
+                        Arc::clone(&self.router).tell_over_a_pipe(session.id.clone(), self.output.queue());
+                    self.telling = Some(AbortOnDropHandle::new(tokio::spawn(telling)));
+                }
                 let taken = self
                     .router
                     .notification(&session, &notification.method, notification.params)

@@ -82,5 +82,5 @@ pub(super) async fn random_levels(world: World) {
 
 #[test]
 fn i1_whatever_is_updated_after_a_subscription_is_told_over_seeds() {
-    for_seeds(25, &Faults::usual(), random_levels);
+    for_seeds(10, &Faults::usual(), random_levels);
 }

@@ -1,6 +1,6 @@
 //! The random scenarios repeat themselves, and find what is missing without being told where to look.
 
-use super::{calls, mail, sessions, streams};
+use super::{calls, levels, mail, sessions, streams};
 use crate::simulation::{Faults, World, finds_without, one_run};
 use crate::weakness::Weakness;
 
@@ -99,6 +99,7 @@ fn repeats<F: Future<Output = ()>>(scenario: impl Fn(World) -> F) {
 #[test]
 fn the_same_seed_gives_the_same_history_of_whole_replicas() {
     repeats(sessions::random_work);
+    repeats(levels::random_levels);
     repeats(calls::random_calls);
     repeats(mail::random_mail);
     repeats(streams::random_streams);
