@@ -18,4 +18,5 @@ mod selection;
 mod slow_readers;
 mod smoke;
 mod subscriptions;
+mod take_over;
 mod without_pubsub;

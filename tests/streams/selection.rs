@@ -7,6 +7,7 @@ use http::{Method, StatusCode};
 use serde_json::{Value, json};
 
 use crate::support::fleet::FleetSettings;
+use crate::support::following::{Following, assert_progress_and_response, last_id};
 use crate::support::gateway::Settings;
 use crate::support::http::Call;
 use crate::support::legacy::Session;
@@ -17,6 +18,10 @@ use crate::support::upstream::Upstream;
 /// The id of a request that only a cancel ever names.
 const CANCELLED: &str = "never called";
 
+/// What the scopes of delivery begin with, and those of subscriptions.
+const DELIVERY: [&str; 5] = ["call/", "event/", "get", "budget", "levels"];
+const SUBSCRIPTIONS: [&str; 2] = ["subscription", "interest/"];
+
 /// A capability and how an operation of it is recognised.
 struct Capability {
     name: &'static str,
@@ -25,7 +30,7 @@ struct Capability {
     is_of_it: fn(&str) -> bool,
 }
 
-fn capabilities() -> [Capability; 3] {
+fn capabilities() -> [Capability; 4] {
     [
         Capability {
             name: "sessions",
@@ -37,13 +42,18 @@ fn capabilities() -> [Capability; 3] {
             pinned: json!({"delivery": {"bus": {"kind": "memory"}}}),
             is_of_it: |line| {
                 let scope = scope(line);
-                ["call/", "event/"].iter().any(|prefix| scope.starts_with(prefix)) && !is_cancel(line)
+                DELIVERY.iter().any(|prefix| scope.starts_with(prefix)) && !is_cancel(line)
             },
         },
         Capability {
             name: "cancellation",
             pinned: json!({"cancellation": {"bus": {"kind": "memory"}}}),
             is_of_it: is_cancel,
+        },
+        Capability {
+            name: "subscriptions",
+            pinned: json!({"subscriptions": {"store": {"kind": "memory"}}}),
+            is_of_it: |line| SUBSCRIPTIONS.iter().any(|prefix| scope(line).starts_with(prefix)),
         },
     ]
 }
@@ -78,6 +88,18 @@ async fn use_everything(upstream: &Upstream, settings: Settings, tag: &str) {
     assert_eq!(text_of(&result).len(), 100_000);
     let arguments = json!({"steps": 3, "interval_ms": 20, "tag": tag});
     session.tool("sleep_with_progress", arguments).await;
+    // A stream of no call, something that is subscribed to, and a stream of a call that is gone on with.
+    let mut stream = Following::of(session.get().send().await);
+    stream.next().await.expect("a priming event");
+    let uri = "test://watched-resource";
+    session.result("resources/subscribe", json!({"uri": uri})).await;
+    upstream.control("resources/updated", json!({"uri": uri})).await;
+    stream.read_messages(1).await;
+    let arguments = json!({"steps": 10, "interval_ms": 50});
+    let mut call = Following::call(&session, &json!("resumed"), "sleep_with_progress", arguments).await;
+    call.read_messages(1).await;
+    let resumed = Following::resume(&session, &last_id(&call.cut())).await;
+    assert_progress_and_response(&resumed.finish().await, &json!("resumed"));
     let status = session.cancel(&json!(CANCELLED)).await;
     assert_eq!(status, StatusCode::ACCEPTED);
     assert_eq!(session.delete().await, StatusCode::NO_CONTENT);
