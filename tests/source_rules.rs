@@ -118,7 +118,7 @@ fn waits(text: &str) -> impl Iterator<Item = &str> {
 }
 
 fn is_test(name: &str) -> bool {
-    ["/tests/", "tests.rs", "/testing/", "/simulation/"]
+    ["/tests/", "tests.rs", "/testing/", "testing.rs", "/simulation/"]
         .iter()
         .any(|part| name.contains(part))
 }
