@@ -109,7 +109,7 @@ impl Router {
                 debug!(message = "A subscription is left when its session ends.", %error);
             } else if let Err(error) = self
                 .sessions
-                .note_closed(&session.id, name.upstream(), &*noted(&session.id, &uri)?)
+                .note_closed(&session.id, name.upstream(), &noted(&session.id, &uri)?)
                 .await
             {
                 debug!(message = "A subscription is left once more when its session ends.", %error);
