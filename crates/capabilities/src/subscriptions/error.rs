@@ -44,6 +44,17 @@ impl std::fmt::Display for SubscriptionError {
 
 impl std::error::Error for SubscriptionError {}
 
+impl std::fmt::Display for NotJoined {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Upstream(error) => error.fmt(formatter),
+            Self::Record(error) => error.fmt(formatter),
+        }
+    }
+}
+
+impl std::error::Error for NotJoined {}
+
 impl SubscriptionError {
     pub(super) fn contended() -> Self {
         Self::Unavailable(Error::new(

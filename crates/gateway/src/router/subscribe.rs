@@ -201,12 +201,8 @@ fn not_joined(upstream: &str, error: NotJoined) -> CallError {
             ErrorObject::upstream_unavailable(upstream).into()
         }
         NotJoined::Record(error) => not_recorded(error),
-        other => ErrorObject::internal(other_text(&other)).into(),
+        other => ErrorObject::internal(other).into(),
     }
-}
-
-fn other_text(error: &NotJoined) -> String {
-    format!("{error:?}")
 }
 
 fn not_recorded(error: SubscriptionError) -> CallError {
