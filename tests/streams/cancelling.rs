@@ -147,3 +147,22 @@ async fn c10_a_cancel_that_cannot_be_kept_is_not_acknowledged() {
         .counts_reach("sleep_with_progress", "c10", |counts| counts.cancelled == 1)
         .await;
 }
+
+#[tokio::test]
+async fn s4_the_end_of_a_session_ends_the_streams_of_its_calls_everywhere() {
+    let (upstream, fleet) = start().await;
+    let [a, b, c] = &fleet.each();
+    let session = Session::open(a).await;
+    let mut here = Following::call(&session, &json!(1), "sleep_with_progress", steps(400, 100, "s4")).await;
+    here.read_messages(1).await;
+    let mut there = Following::call(&session, &json!(2), "sleep_with_progress", steps(400, 100, "s4")).await;
+    there.read_messages(1).await;
+    let mut followed = Following::resume(&session.at(b), &last_id(&there.cut())).await;
+    followed.read_messages(1).await;
+    assert_eq!(session.at(c).delete().await, StatusCode::NO_CONTENT);
+    assert_eq!(responses(&here.finish().await), [] as [Value; 0]);
+    assert_eq!(responses(&followed.finish().await), [] as [Value; 0]);
+    upstream
+        .counts_reach("sleep_with_progress", "s4", |counts| counts.cancelled == 2)
+        .await;
+}
