@@ -121,6 +121,11 @@ impl KeyValue for Records {
 
 impl TestReplica {
     pub(super) async fn start() -> Self {
+        Self::with_budget(1 << 26).await
+    }
+
+    /// A replica whose clients' streams may hold so many bytes.
+    pub(super) async fn with_budget(bytes: u64) -> Self {
         let coordinator: Arc<dyn Coordinator> = Arc::new(mcpg_single_node::SingleNode::new());
         let boot = BootId::new("boot");
         let options = FleetOptions {
@@ -150,7 +155,10 @@ impl TestReplica {
             Arc::new(records),
             Arc::clone(fleet.replica()) as _,
             Arc::clone(fleet.clock()),
-            CallsConfig::new(boot.clone(), sessions.record_ttl()),
+            CallsConfig {
+                bytes_per_principal: bytes,
+                ..CallsConfig::new(boot.clone(), sessions.record_ttl())
+            },
         );
         let record = SessionRecord::new("2025-11-25", raw("{}").into(), None);
         let (session, _) = sessions.create(&p(), record).await.unwrap();

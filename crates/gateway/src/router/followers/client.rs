@@ -78,3 +78,39 @@ pub(super) fn broken(why: &str) -> ErrorObject {
         format!("the stream of this request cannot be read: {why}"),
     )
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use super::*;
+
+    #[test]
+    fn a_stream_that_cannot_go_on_ends_with_an_error_that_says_why() {
+        let said = |error: ErrorObject| {
+            let error: serde_json::Value = serde_json::from_str(error.to_raw().get()).unwrap();
+            let reason = error["data"]["reason"].as_str().unwrap().to_owned();
+            (reason, error["message"].as_str().unwrap().to_owned())
+        };
+        for (error, reason, message) in [
+            (
+                gone(),
+                "stream_gone",
+                "the stream of this request is kept no longer: whether the request was executed is unknown",
+            ),
+            (
+                trimmed(),
+                "events_lost",
+                "the stream of this request has gone on too far since the last event that was received: what was said in \
+                 between is kept no longer",
+            ),
+            (
+                broken("a part of it is lost"),
+                "stream_broken",
+                "the stream of this request cannot be read: a part of it is lost",
+            ),
+        ] {
+            assert_eq!(said(error), (reason.to_owned(), message.to_owned()));
+        }
+    }
+}

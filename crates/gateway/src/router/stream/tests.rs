@@ -26,7 +26,10 @@ struct Scene {
 }
 
 async fn begin(places: bool) -> Scene {
-    let replica = TestReplica::start().await;
+    begin_at(TestReplica::start().await, places).await
+}
+
+async fn begin_at(replica: TestReplica, places: bool) -> Scene {
     let call = replica.open_call("1").await;
     let birth = call.birth();
     let session = replica.session.clone();
@@ -323,4 +326,61 @@ async fn d5_clients_of_older_revisions_get_no_event_without_data_and_are_not_let
     scene.expect(&[(Some(1), 1.into())]).await;
     scene.conclude(Vec::new()).await;
     scene.expect(&[(Some(2), "response".into())]).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_stream_over_the_budget_of_its_client_ends_with_an_error_that_says_so() {
+    let mut scene = begin_at(TestReplica::with_budget(1).await, false).await;
+    scene.say(notification("notifications/message", 1));
+    let mut large = vec![b'1'; 64 * 1024];
+    large.push(b'1');
+    scene.say(Event::Notification {
+        method: "notifications/message".to_owned(),
+        params: Some(raw(std::str::from_utf8(&large).unwrap())),
+    });
+    let stream = scene.stream.as_mut().unwrap();
+    let refused = loop {
+        if let Some(refused) = stream.news().await.unwrap().refused {
+            break refused;
+        }
+    };
+    assert_eq!(refused, mcpg_capabilities::calls::Refused::OverBudget);
+    assert_eq!(scene.conclude(Vec::new()).await, Verdict::Outcome);
+    let error = crate::router::drive::stream_overflow();
+    assert_eq!(
+        error.message,
+        "the streams of this client hold as much as mcp.configurations.delivery.bytes_per_principal allows: read them to \
+         their ends, or ask for less at once"
+    );
+    scene.replica.heads.tasks.close();
+    scene.replica.heads.tasks.wait().await;
+    assert_eq!(scene.logged().await.1, Some(Over::Finished));
+}
+
+#[tokio::test(start_paused = true)]
+async fn i4_a_result_over_the_budget_reaches_its_client_and_the_log_says_why_it_is_not_there() {
+    let mut scene = begin_at(TestReplica::with_budget(1).await, false).await;
+    let large = format!(
+        "{{\"jsonrpc\":\"2.0\",\"id\":1,\"result\":\"{}\"}}",
+        "x".repeat(64 * 1024)
+    );
+    let concluded = scene
+        .stream
+        .take()
+        .unwrap()
+        .conclude(Vec::new(), large.clone().into())
+        .await;
+    assert_eq!(concluded.verdict, Verdict::Outcome);
+    concluded.tell(Some(large.clone().into()));
+    let frame = scene.frames.next().await.unwrap();
+    assert_eq!(decode(&scene.replica, &frame), (None, large));
+    assert_eq!(scene.next().await, None);
+    scene.replica.heads.tasks.close();
+    scene.replica.heads.tasks.wait().await;
+    let Follow::Over { events, over, .. } = scene.elsewhere().await else {
+        panic!("the call runs")
+    };
+    assert_eq!((events.len(), over), (1, Over::Finished));
+    let logged = String::from_utf8(events[0].message.to_vec()).unwrap();
+    assert!(logged.contains("\"reason\":\"stream_overflow\""), "{logged}");
 }
