@@ -115,7 +115,7 @@ impl SessionStream {
                 }
             }
             Err(error) => {
-                debug!(message = "An upstream sent no JSON-RPC.", upstream = upstream.name(), %error)
+                debug!(message = "An upstream sent no JSON-RPC.", upstream = upstream.name(), %error);
             }
         }
         Some(heard)
