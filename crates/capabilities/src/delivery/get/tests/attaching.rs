@@ -54,7 +54,11 @@ async fn d4_who_comes_back_elsewhere_displaces_the_connection_before() {
         panic!("{attach:?}");
     };
     assert_eq!(texts(&seen), ["2:y"]);
-    assert_eq!(wake, [a.boot.clone()], "who held it before has to look");
+    assert_eq!(
+        wake,
+        std::slice::from_ref(&a.boot),
+        "who held it before has to look"
+    );
     assert_eq!(a.look(1, 2, &at_a).await, Look::Displaced);
     // It lets go of nothing that is not its own.
     assert_eq!(a.streams.detach(a.session.name(), 1, &at_a).await.unwrap(), None);
@@ -93,11 +97,14 @@ async fn the_first_stream_is_told_and_so_is_who_becomes_the_first() {
         .await
         .unwrap()
         .unwrap();
-    assert_eq!(wake, [b.boot.clone()]);
+    assert_eq!(wake, std::slice::from_ref(&b.boot));
     assert_eq!(is_first(b.look(2, 0, &at_b).await), (true, vec![]));
     let back = a.connection();
     a.attach(3, 0, &back).await;
-    assert_eq!(is_first(a.look(3, 0, &back).await).1, [b.owner.clone()]);
+    assert_eq!(
+        is_first(a.look(3, 0, &back).await).1,
+        std::slice::from_ref(&b.owner)
+    );
     fleet.kill(&b);
     assert_eq!(is_first(a.look(3, 0, &back).await), (true, vec![]));
 }
@@ -109,7 +116,8 @@ async fn an_13_a_closed_record_takes_nothing_any_more_and_goes() {
     let holder = a.connection();
     a.attach(1, 0, &holder).await;
     a.claims("s").await;
-    assert_eq!(b.streams.close(b.session.name()).await.unwrap(), [a.boot.clone()]);
+    let closed = b.streams.close(b.session.name()).await.unwrap();
+    assert_eq!(closed, std::slice::from_ref(&a.boot));
     assert_eq!(a.look(1, 0, &holder).await, Look::Closed);
     assert_eq!(a.say("x").await, Appended::Closed);
     assert_eq!(a.claim("s").await, Claim::Closed);

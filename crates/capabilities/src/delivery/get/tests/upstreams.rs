@@ -51,7 +51,7 @@ async fn what_a_dead_replica_held_is_found_and_taken_over() {
     let dead = sweep().await.unwrap();
     assert_eq!((dead.taken.len(), dead.kept), (1, 0));
     assert_eq!(dead.taken[0].session, fleet.session.name());
-    assert_eq!(dead.taken[0].wake, [c.boot.clone()]);
+    assert_eq!(dead.taken[0].wake, std::slice::from_ref(&c.boot));
     assert_eq!(b.claims("s").await.0.as_deref(), Some("e1"));
     assert!(sweep().await.unwrap().taken.is_empty(), "nothing is left");
     // The new claimant is found when it dies too.
