@@ -19,6 +19,8 @@ pub struct UpstreamReport {
     pub state: UpstreamState,
     /// The revisions that it speaks, oldest first.
     pub revisions: Vec<String>,
+    /// How many streams of clients' own sessions it refuses because somebody else reads them.
+    pub refused_streams: usize,
     /// How many tools it offers; of one that is down, offered last.
     pub tools: usize,
     /// How many prompts.

@@ -158,6 +158,7 @@ fn upstream(report: UpstreamReport) -> UpstreamFacts {
         cause,
         down_for_sec,
         revisions: report.revisions,
+        refused_streams: report.refused_streams,
         tools: report.tools,
         prompts: report.prompts,
         resources: report.resources,

@@ -1,7 +1,7 @@
 //! One MCP server behind the gateway.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64};
+use std::sync::atomic::{AtomicBool, AtomicUsize};
 use std::time::Duration;
 
 use mcpg_mcp::id::RequestId;
@@ -38,8 +38,8 @@ pub(crate) struct Upstream {
     pub(super) listened: watch::Sender<Listened>,
     /// What a modern upstream is listened to for.
     pub(super) wanted: Wanted,
-    /// How often the stream of a client's own session was refused because somebody reads it already.
-    pub(super) conflicts: AtomicU64,
+    /// How many streams of clients' own sessions are refused at present because somebody reads them already.
+    pub(super) refused_streams: AtomicUsize,
     pub(super) meter: UpstreamMeter,
     /// The upstream is known to leave `server/discover` without an answer while it answers other requests.
     pub(super) discovery_is_silent: AtomicBool,
@@ -68,7 +68,7 @@ impl Upstream {
             signals,
             listened: watch::Sender::default(),
             wanted: Wanted::default(),
-            conflicts: AtomicU64::new(0),
+            refused_streams: AtomicUsize::new(0),
             discovery_is_silent: AtomicBool::new(false),
             state: watch::Sender::new(Arc::default()),
             tasks,

@@ -1,5 +1,7 @@
 //! The state of an upstream in words.
 
+use std::sync::atomic::Ordering;
+
 use super::core::Upstream;
 use super::state::{Offer, Status};
 use crate::inspector::{UpstreamReport, UpstreamState};
@@ -28,6 +30,7 @@ impl Upstream {
                 .iter()
                 .map(|offer| offer.version.as_str().to_owned())
                 .collect(),
+            refused_streams: self.refused_streams.load(Ordering::Relaxed),
             tools: most(|offer| offer.tools.len()),
             prompts: most(|offer| offer.prompts.len()),
             resources: most(|offer| offer.resources.len()),

@@ -36,6 +36,15 @@ pub(crate) struct SessionStream {
     events: SessionEvents,
 }
 
+/// A stream that somebody else reads, as the upstream says.
+pub(crate) struct RefusedStream<'a>(&'a Upstream);
+
+impl Drop for RefusedStream<'_> {
+    fn drop(&mut self) {
+        self.0.refused_streams.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
 /// What one event brought.
 #[derive(Debug, Default)]
 pub(crate) struct Heard {
@@ -77,13 +86,14 @@ impl Upstream {
         }
     }
 
-    /// Counts that the stream of a client's own session is read by somebody else, as the upstream says.
-    pub(crate) fn stream_refused(&self) {
-        self.conflicts.fetch_add(1, Ordering::Relaxed);
+    /// Shows, for as long as the answer lives, that somebody else reads the stream of a client's own session.
+    pub(crate) fn stream_refused(&self) -> RefusedStream<'_> {
+        self.refused_streams.fetch_add(1, Ordering::Relaxed);
         debug!(
             message = "An upstream says that the stream of a session is read already.",
             upstream = self.name()
         );
+        RefusedStream(self)
     }
 
     /// Answers a request that came on the stream.

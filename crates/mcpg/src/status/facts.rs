@@ -157,6 +157,8 @@ pub(crate) struct UpstreamFacts {
     pub(crate) down_for_sec: Option<u64>,
     /// The protocol revisions that it speaks.
     pub(crate) revisions: Vec<String>,
+    /// Streams of clients' own sessions that it refuses because somebody else reads them.
+    pub(crate) refused_streams: usize,
     pub(crate) tools: usize,
     pub(crate) prompts: usize,
     pub(crate) resources: usize,

@@ -49,6 +49,7 @@ impl Reading<'_> {
     async fn read(&self, mut place: Option<String>) -> Stopped {
         let mut pause = FIRST_REOPEN;
         let mut has_place = place.is_some();
+        let mut refused = None;
         loop {
             let opened = self
                 .upstream()
@@ -57,6 +58,7 @@ impl Reading<'_> {
             let mut retry = None;
             match opened {
                 Opened::Stream(stream) => {
+                    drop(refused.take());
                     let before = place.clone();
                     let stopped = self.follow(stream, &mut place, &mut has_place, &mut retry).await;
                     if let Some(stopped) = stopped {
@@ -66,7 +68,8 @@ impl Reading<'_> {
                         pause = FIRST_REOPEN;
                     }
                 }
-                Opened::Conflict => self.upstream().stream_refused(),
+                // Shown until it is opened; each try tells it again in the log.
+                Opened::Conflict => refused = Some(self.upstream().stream_refused()),
                 Opened::Failed(cause) => {
                     debug!(message = "The stream of an upstream session could not be opened.", upstream = self.upstream().name(), %cause);
                 }

@@ -200,6 +200,10 @@ fn cause(upstream: &UpstreamFacts) -> String {
     match (&upstream.cause, upstream.down_for_sec) {
         (Some(cause), Some(since)) => format!("for {}: {cause}", seconds(since)),
         (Some(cause), None) => cause.clone(),
+        (None, _) if upstream.refused_streams > 0 => format!(
+            "{} GET streams of its sessions are refused: somebody else reads them (409)",
+            upstream.refused_streams
+        ),
         (None, _) => String::new(),
     }
 }
@@ -233,6 +237,18 @@ fn seconds(seconds: u64) -> String {
 mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
+
+    #[test]
+    fn a_stream_that_somebody_else_reads_is_told() {
+        let upstream = UpstreamFacts {
+            refused_streams: 2,
+            ..UpstreamFacts::default()
+        };
+        assert_eq!(
+            cause(&upstream),
+            "2 GET streams of its sessions are refused: somebody else reads them (409)"
+        );
+    }
 
     #[test]
     fn a_fleet_with_every_sort_of_trouble_reads_like_this() {
