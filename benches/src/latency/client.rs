@@ -34,7 +34,7 @@ impl Session {
         let message = json!({"jsonrpc": "2.0", "id": 0, "method": "initialize", "params": params});
         let answer = session.post(url, &message).await?;
         let id = answer.headers.get(SESSION_ID).cloned();
-        answer.json().await?;
+        answer.response().await?;
         let id = id.ok_or_else(|| Failure::new("initialize gave no session id"))?;
         session.headers.insert(SESSION_ID, id);
         let revision = HeaderValue::from_static(LEGACY_REVISION);
@@ -57,7 +57,7 @@ impl Session {
     /// Makes a request and returns its answer, which is no stream.
     pub(super) async fn request(&self, url: &Uri, method: &str, params: Value) -> Result<Value, Failure> {
         let message = json!({"jsonrpc": "2.0", "id": method, "method": method, "params": params});
-        self.post(url, &message).await?.json().await
+        self.post(url, &message).await?.response().await
     }
 
     /// Cancels a call.

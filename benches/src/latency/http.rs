@@ -1,6 +1,6 @@
 //! One request on a connection of its own, whose answer may be a stream of events.
 
-use http::header::HOST;
+use http::header::{CONTENT_TYPE, HOST};
 use http::{HeaderMap, HeaderValue, Method, Request, StatusCode, Uri};
 use http_body_util::{BodyExt as _, Full};
 use hyper::body::{Bytes, Incoming};
@@ -66,8 +66,20 @@ pub(super) async fn send(
 }
 
 impl Answer {
-    /// The whole body as JSON.
-    pub(super) async fn json(self) -> Result<Value, Failure> {
+    /// The response in it, be it alone or the last event of a stream.
+    pub(super) async fn response(mut self) -> Result<Value, Failure> {
+        let kind = self.headers.get(CONTENT_TYPE);
+        if kind.is_none_or(|kind| kind != "text/event-stream") {
+            return self.json().await;
+        }
+        self.until("a response", |event| {
+            let message = event.message.as_ref()?;
+            message.get("method").is_none().then(|| message.clone())
+        })
+        .await
+    }
+
+    async fn json(self) -> Result<Value, Failure> {
         let body = self.body.collect().await;
         let body = body.attempting(|| "reading an answer".to_owned())?.to_bytes();
         serde_json::from_slice(&body).attempting(|| "reading an answer as JSON".to_owned())
