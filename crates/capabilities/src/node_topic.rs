@@ -23,10 +23,22 @@ pub enum WakeUp {
     Mail {
         /// The name of the mail in the replica's own mail scope.
         name: String,
+        /// What stands there, where that is small and never changes: it need not be read then.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        content: Option<Content>,
     },
     /// Of a later release: to be ignored.
     #[serde(other)]
     Unknown,
+}
+
+/// A piece of mail inside the message that tells of it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Content {
+    /// The version of the mail.
+    pub version: u64,
+    /// The mail.
+    pub value: String,
 }
 
 /// The topic of the replica with this boot id.
@@ -35,6 +47,11 @@ pub fn topic(boot: &BootId) -> Bytes {
 }
 
 impl WakeUp {
+    /// Tells of mail that has to be read.
+    pub fn mail(name: String) -> Self {
+        Self::Mail { name, content: None }
+    }
+
     /// Reads a message; what cannot be read is unknown.
     pub fn read(payload: &[u8]) -> Self {
         serde_json::from_slice(payload).unwrap_or(Self::Unknown)
@@ -58,6 +75,18 @@ mod tests {
             boot,
         };
         assert_eq!(WakeUp::read(&ack.to_bytes()), ack);
+        let content = Content {
+            version: u64::MAX,
+            value: r#"{"a":"\u{e9}"}"#.to_owned(),
+        };
+        let mail = WakeUp::Mail {
+            name: "n/1".to_owned(),
+            content: Some(content),
+        };
+        assert_eq!(WakeUp::read(&mail.to_bytes()), mail);
+        // As an earlier release says it.
+        let earlier = WakeUp::read(br#"{"kind":"mail","name":"n/2"}"#);
+        assert_eq!(earlier, WakeUp::mail("n/2".to_owned()));
         for other in [&br#"{"kind":"later","x":1}"#[..], b"", b"7"] {
             assert_eq!(WakeUp::read(other), WakeUp::Unknown);
         }

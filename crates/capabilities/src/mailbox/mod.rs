@@ -11,7 +11,8 @@
 //! successor has looked long since. The receiver looks *first* and removes the note *then*: when the look fails, or
 //! the replica stops between the two, the note is still there. The reverse order loses it. Removing it afterwards
 //! takes no newer note along, because no two notes share a name. A look that reads an older state than the note's
-//! version has failed. A replica that could not list its mail for so long that notes may have expired unread is told,
+//! version has failed. The wake-up carries a copy of the note, which never changes, so that the look comes one read
+//! earlier; whoever is woken for a note that was dealt with looks once more, in vain. A replica that could not list its mail for so long that notes may have expired unread is told,
 //! and looks at everything.
 //!
 //! # Requests

@@ -107,7 +107,7 @@ impl Mailbox {
             match self.writer.write(&key, reply, expect, Some(ttl)).await {
                 Ok(_) => {
                     let name = name.to_owned();
-                    self.publish(asker, &WakeUp::Mail { name }).await;
+                    self.publish(asker, &WakeUp::mail(name)).await;
                     return Ok(());
                 }
                 // A reply is written once, so this goes round twice at the most where reads are up to date.

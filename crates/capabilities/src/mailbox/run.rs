@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use futures_util::{FutureExt, StreamExt};
-use mcpg_cluster::{Cursor, Entry, Event, EventStream, Moment, Page, Result};
+use mcpg_cluster::{Cursor, Entry, Event, EventStream, Moment, Page, Result, Version};
 use tokio::task::JoinSet;
 use tokio::time::{Instant, MissedTickBehavior};
 use tracing::{debug, warn};
@@ -17,7 +17,7 @@ use super::handle::Mailbox;
 use super::handler::MailHandler;
 use super::names::{self, MailKind};
 use super::reply::{Reply, ReplyState};
-use crate::node_topic::{self, WakeUp};
+use crate::node_topic::{self, Content, WakeUp};
 use crate::store::Record;
 
 /// How many entries one page of the own mail has.
@@ -110,6 +110,13 @@ async fn next(stream: &mut Option<EventStream>) -> Option<Result<Event>> {
     }
 }
 
+fn entry(content: Content) -> Entry {
+    Entry {
+        value: content.value.into(),
+        version: Version::new(content.version),
+    }
+}
+
 impl Receiver {
     fn subscribe(&mut self) {
         let (pubsub, pause) = (Arc::clone(&self.mailbox.pubsub), self.pause);
@@ -159,9 +166,11 @@ impl Receiver {
 
     fn woken(&mut self, payload: &Bytes) {
         match WakeUp::read(payload) {
-            WakeUp::Mail { name } => match MailKind::of(&name) {
+            WakeUp::Mail { name, content } => match MailKind::of(&name) {
                 Some(MailKind::Reply) => self.mailbox.notify(&name),
-                Some(kind) => self.begin(kind, name, None),
+                // A request changes while it stands, so what it was does not tell what it is.
+                Some(MailKind::Request) => self.begin(MailKind::Request, name, None),
+                Some(MailKind::Note) => self.begin(MailKind::Note, name, content.map(entry)),
                 None => debug!(message = "Ignored mail of a later release.", name),
             },
             WakeUp::Ack { session, boot } => self.handler.acknowledged(&session, &boot),

@@ -16,9 +16,12 @@ use super::names::{self, MailKind};
 use super::note::Note;
 use super::reply::{Reply, ReplyState};
 use super::request_mail::{RequestMail, RequestState};
-use crate::node_topic::WakeUp;
+use crate::node_topic::{Content, WakeUp};
 use crate::owner::BootId;
 use crate::store::{Stored, WriteError};
+
+/// The largest note that is sent along with its wake-up; messages of some backends are small.
+const LARGEST_CONTENT: usize = 4096;
 
 /// Why a request has no answer.
 #[derive(Debug)]
@@ -116,10 +119,20 @@ impl Mailbox {
             .encode()
             .map_err(|error| Error::new(mcpg_cluster::ErrorKind::Internal, error.to_string()))?;
         let ttl = self.life(Duration::ZERO);
-        self.writer
+        let content = value.clone();
+        let version = self
+            .writer
             .create_unique(&names::key(boot, &name), value, ttl)
             .await?;
-        self.publish(boot, &WakeUp::Mail { name }).await;
+        // A note never changes, so whoever is woken with it need not read it.
+        let content = (content.len() <= LARGEST_CONTENT)
+            .then(|| String::from_utf8(content.into()).ok())
+            .flatten()
+            .map(|value| Content {
+                version: version.get(),
+                value,
+            });
+        self.publish(boot, &WakeUp::Mail { name, content }).await;
         Ok(())
     }
 
@@ -191,7 +204,7 @@ impl Mailbox {
         };
         let answer = match asked.send().await {
             Ok(()) => {
-                self.publish(to, &WakeUp::Mail { name }).await;
+                self.publish(to, &WakeUp::mail(name)).await;
                 asked.wait(deadline, lost).await
             }
             Err(error) => Err(error),

@@ -112,3 +112,37 @@ async fn garbage_in_the_mail_stops_nobody() {
     fleet.silent("a").wake(&b.boot, &note("1", 1)).await.unwrap();
     eventually("looked at", RESYNC / 20, || !b.seen.looks.lock().is_empty()).await;
 }
+
+#[tokio::test(start_paused = true)]
+async fn i8_a_note_that_comes_with_its_wake_up_is_not_read() {
+    let fleet = Fleet::new();
+    let counting = Counting::new(fleet.key_value());
+    let b = Replica::start(fleet.mailbox("b", counting.clone(), fleet.pubsub())).await;
+    let a = fleet.replica("a").await;
+    counting.take();
+    let hostile = Note {
+        at: Key::copied([0, 0xff, b'"'], "a\n*/"),
+        version: Version::new(u64::MAX),
+    };
+    a.mailbox.wake(&b.boot, &hostile).await.unwrap();
+    eventually("looked at", RESYNC / 20, || !b.seen.looks.lock().is_empty()).await;
+    tokio::time::sleep(Duration::from_millis(1)).await;
+    assert_eq!(*b.seen.looks.lock(), [hostile]);
+    // It is removed, and that is all.
+    let used = counting.take();
+    assert_eq!((used.gets, used.total()), (0, 1));
+    assert_eq!(fleet.mail(&b.boot).await, Vec::<String>::new());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_note_that_is_too_large_for_its_wake_up_is_read() {
+    let fleet = Fleet::new();
+    let (a, b) = (fleet.replica("a").await, fleet.replica("b").await);
+    let large = Note {
+        at: Key::new("call/s", "x".repeat(10_000)),
+        version: Version::new(1),
+    };
+    a.mailbox.wake(&b.boot, &large).await.unwrap();
+    eventually("looked at", RESYNC / 20, || !b.seen.looks.lock().is_empty()).await;
+    assert_eq!(*b.seen.looks.lock(), [large]);
+}

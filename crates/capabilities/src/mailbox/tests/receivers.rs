@@ -198,7 +198,8 @@ async fn i1_a_replica_that_was_cut_off_for_longer_than_notes_live_looks_at_every
         let blackout = Blackout::to_come(fleet.key_value());
         let b = Replica::start(fleet.mailbox("b", blackout.clone(), fleet.pubsub())).await;
         blackout.begin(Duration::from_secs(length));
-        fleet.silent("a").wake(&b.boot, &note("1", 1)).await.unwrap();
+        let a = fleet.deaf_replica("a").await;
+        a.mailbox.wake(&b.boot, &note("1", 1)).await.unwrap();
         tokio::time::sleep(Duration::from_secs(length) + RESYNC).await;
         let seen = (b.seen.looks.lock().len(), b.seen.missed.load(Ordering::SeqCst));
         assert_eq!(seen, (1 - missed, missed), "cut off for {length} s");
