@@ -154,7 +154,7 @@ mod tests {
         let subscriptions = Inherited::new(
             &coordinator,
             Overrides {
-                subscriptions: Some(bus.records.clone()),
+                subscriptions: Some(bus.records),
                 ..Overrides::default()
             },
         );
