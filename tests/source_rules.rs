@@ -18,6 +18,7 @@ const TAKE_PRIMITIVES: &[&str] = &[
 
 /// What stands for something slow, instead of waiting for something to have happened.
 const ARE_SLOW: &[&str] = &[
+    "crates/gateway/src/router/testing.rs",
     "crates/plugin-host/src/poller.rs",
     "tests/edges/web_server.rs",
     "tests/fixtures/plugin/",

@@ -231,7 +231,7 @@ fn what_the_plugin_itself_says_stands_at_its_keys() {
 
 config.yaml:5:3: cluster.limt: unknown key
   found:   `limt`
-  allowed: `deployment`, `size`, `limit`, `min_ttl_ms`, `fault`, `trigger`
+  allowed: `deployment`, `size`, `limit`, `min_ttl_ms`, `fault`, `trigger`, `journal`
   hint:    did you mean `limit`?
 
 config.yaml:6:3: cluster.limit: value is not of type \"integer\"

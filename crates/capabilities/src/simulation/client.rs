@@ -108,16 +108,20 @@ impl Client {
         self.world
             .note(Some(at.replica.index()), &format!("{} connects", self.name));
         let (client, station) = (Arc::clone(self), at.clone());
-        at.replica
-            .start(async move { client.hold(&station, number, position).await });
+        at.replica.start(async move {
+            // Coming late it has taken the place of a newer connection, which is closed then: the client comes back.
+            if client.hold(&station, number, position).await {
+                client.connect(&station);
+            }
+        });
     }
 
     fn is_current(&self, number: u64) -> bool {
         *self.connection.lock() == number
     }
 
-    /// Holds a stream until the client has another connection.
-    async fn hold(&self, station: &Station, number: u64, position: u64) {
+    /// Holds a stream until the client has another connection; whether it took the place of that one.
+    async fn hold(&self, station: &Station, number: u64, position: u64) -> bool {
         let key_value = &station.fleet.primitives().key_value;
         let before = self.wants(station).await;
         let boot = station.boot.clone();
@@ -125,6 +129,9 @@ impl Client {
             *holder = Some(boot.clone());
         })
         .await;
+        if !self.is_current(number) {
+            return true;
+        }
         station.levels.moved_on(0).await;
         let mut looked = station.levels.position();
         let mut wants = match weakness::has(Weakness::NoLookAtAttach) {
@@ -143,7 +150,7 @@ impl Client {
             };
             for due in teller.due(&feed) {
                 if !self.tell(number, &due) {
-                    return;
+                    return false;
                 }
                 teller.told(due.position);
             }
@@ -164,11 +171,12 @@ impl Client {
                 let feed = station.levels.feed().unwrap_or(feed);
                 for due in teller.look(&wants, looked, &feed) {
                     if !self.tell(number, &due) {
-                        return;
+                        return false;
                     }
                 }
             }
         }
+        false
     }
 
     async fn wants(&self, station: &Station) -> IndexSet<String> {
