@@ -7,7 +7,7 @@ use mcpg_cluster::{Moment, Version};
 use mcpg_metrics::table::STREAMS_OVER_BUDGET;
 use serde_json::value::RawValue;
 
-use super::error::CallsError;
+use super::CallsError;
 use super::handle::{ATTEMPTS, give_way};
 use super::head::EndReason;
 use super::open_call::{OpenCall, Put, Refused};

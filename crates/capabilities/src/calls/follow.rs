@@ -3,7 +3,7 @@
 use mcpg_cluster::{Expect, Version};
 use mcpg_metrics::table::TAKE_OVERS;
 
-use super::error::CallsError;
+use super::CallsError;
 use super::handle::{ATTEMPTS, Calls, give_way};
 use super::head::{Birth, EndReason, Head, State};
 use super::key::CallKey;

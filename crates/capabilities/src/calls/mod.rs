@@ -51,7 +51,6 @@
 //! uses an ended id again, and has no head yet, has no effect. The protocol forbids to use an id twice in one session.
 
 mod appending;
-mod error;
 mod follow;
 mod handle;
 mod head;
@@ -63,8 +62,8 @@ mod question;
 mod remote;
 mod sweep;
 
+pub use crate::store::StepError as CallsError;
 pub use appending::{Appended, Entry};
-pub use error::CallsError;
 pub use follow::{Follow, Over};
 pub use handle::{Calls, CallsConfig};
 #[cfg(test)]

@@ -7,8 +7,8 @@ use mcpg_cluster::{ErrorKind, Expect, Moment, Version};
 use mcpg_metrics::table::REFUSED_FENCES;
 use tracing::debug;
 
+use super::CallsError;
 use super::appending::Tail;
-use super::error::CallsError;
 use super::handle::{ATTEMPTS, Calls, give_way};
 use super::head::{Birth, EndReason, Head, QuestionAnswer, State};
 use super::index::IndexEntry;

@@ -4,7 +4,7 @@ use mcpg_cluster::{Expect, Moment, Version};
 use mcpg_metrics::table::REFUSED_FENCES;
 use tracing::debug;
 
-use super::error::CallsError;
+use super::CallsError;
 use super::handle::{ATTEMPTS, Calls, give_way};
 use super::head::{Birth, EndReason, Head, State};
 use super::index::IndexEntry;

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use mcpg_cluster::{Expect, Version};
 
-use super::error::CallsError;
+use super::CallsError;
 use super::handle::{ATTEMPTS, Calls, give_way};
 use super::head::{Head, QuestionAnswer, State};
 use super::key::CallKey;

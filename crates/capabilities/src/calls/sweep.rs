@@ -6,7 +6,7 @@ use mcpg_cluster::{Cursor, ErrorKind, Expect, Key, NamedEntry, Version};
 use mcpg_metrics::table::TAKE_OVERS;
 use tracing::{debug, warn};
 
-use super::error::CallsError;
+use super::CallsError;
 use super::handle::{ATTEMPTS, Calls, give_way};
 use super::head::{EndReason, Head, State};
 use super::index::{IndexEntry, PREFIX, scope};

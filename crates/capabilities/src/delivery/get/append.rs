@@ -3,7 +3,7 @@
 use mcpg_cluster::{Expect, Version};
 use serde_json::value::RawValue;
 
-use super::error::GetError;
+use super::GetError;
 use super::handle::{ATTEMPTS, GetStreams, Wrote, give_way};
 use super::question::{self, SessionQuestion};
 use super::record::{GetRecord, OpenQuestion, REMEMBERED, State};

@@ -2,7 +2,7 @@
 
 use mcpg_cluster::Expect;
 
-use super::error::GetError;
+use super::GetError;
 use super::handle::{ATTEMPTS, GetStreams, Wrote, give_way};
 use super::holder::Holder;
 use super::look::{Look, Seen};

@@ -2,7 +2,7 @@
 
 use mcpg_cluster::Expect;
 
-use super::error::GetError;
+use super::GetError;
 use super::handle::{ATTEMPTS, GetStreams, Wrote, give_way};
 use super::record::State;
 use crate::owner::BootId;

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use mcpg_cluster::{Expect, Key, KeyValue};
 
-use super::error::GetError;
+use super::GetError;
 use super::holder::Living;
 use super::record::GetRecord;
 use super::sweep::Adopter;

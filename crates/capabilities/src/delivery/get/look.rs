@@ -2,7 +2,7 @@
 
 use mcpg_cluster::{ErrorKind, Version};
 
-use super::error::GetError;
+use super::GetError;
 use super::handle::GetStreams;
 use super::holder::Holder;
 use super::record::{GetRecord, State};

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use mcpg_cluster::{Cursor, ErrorKind, Expect};
 use tracing::{debug, warn};
 
-use super::error::GetError;
+use super::GetError;
 use super::handle::GetStreams;
 use super::index;
 use super::upstreams::{Claim, Claimant};

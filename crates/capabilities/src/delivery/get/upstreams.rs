@@ -4,7 +4,7 @@ use mcpg_cluster::{Expect, Version};
 use mcpg_metrics::table::TAKE_OVERS;
 use tracing::debug;
 
-use super::error::GetError;
+use super::GetError;
 use super::handle::{ATTEMPTS, GetStreams, Wrote, give_way};
 use super::index;
 use super::record::{GetRecord, State, UpstreamStream};

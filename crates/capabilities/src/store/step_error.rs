@@ -1,13 +1,14 @@
-//! Why a step of a call was not made.
+//! Why a step that reads and writes one record was not made.
 
 use mcpg_cluster::{Error, ErrorKind};
 
-use crate::store::{FormatError, WriteError};
+use super::record::FormatError;
+use super::writer::WriteError;
 
-/// Why a head could not be read or written. None of these says anything about the call.
+/// Why a record could not be read or written. None of these says anything about what it stands for.
 #[derive(Debug)]
 #[non_exhaustive]
-pub enum CallsError {
+pub enum StepError {
     /// The coordinator cannot be reached and nothing was done.
     Unavailable(Error),
     /// A write was sent and nobody knows whether it was made. Trying the same step again finds out.
@@ -16,26 +17,23 @@ pub enum CallsError {
     Broken(String),
 }
 
-impl std::fmt::Display for CallsError {
+impl std::fmt::Display for StepError {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
             Self::Unavailable(error) => write!(formatter, "the coordinator cannot be reached: {error}"),
             Self::Indeterminate(error) => {
-                write!(
-                    formatter,
-                    "the change of the call has an unknown outcome: {error}"
-                )
+                write!(formatter, "the change has an unknown outcome: {error}")
             }
-            Self::Broken(why) => write!(formatter, "the record of the call is unusable: {why}"),
+            Self::Broken(why) => write!(formatter, "the record is unusable: {why}"),
         }
     }
 }
 
-impl std::error::Error for CallsError {}
+impl std::error::Error for StepError {}
 
-impl CallsError {
+impl StepError {
     /// What the error of a step means that changes nothing, or nothing that anybody relies on.
-    pub(super) fn harmless(error: Error) -> Self {
+    pub(crate) fn harmless(error: Error) -> Self {
         match error.kind() {
             ErrorKind::Unavailable | ErrorKind::Indeterminate => Self::Unavailable(error),
             _ => Self::Broken(error.to_string()),
@@ -43,7 +41,7 @@ impl CallsError {
     }
 
     /// Every attempt was refused, hence nothing was done.
-    pub(super) fn contended() -> Self {
+    pub(crate) fn contended() -> Self {
         Self::Unavailable(Error::new(
             ErrorKind::Conflict,
             "too many changes in a row met another writer",
@@ -51,7 +49,7 @@ impl CallsError {
     }
 
     /// A read shows less than is known to have been written: it is older than that.
-    pub(super) fn stale() -> Self {
+    pub(crate) fn stale() -> Self {
         Self::Unavailable(Error::new(
             ErrorKind::Unavailable,
             "the coordinator answered with a state that is out of date",
@@ -59,13 +57,13 @@ impl CallsError {
     }
 }
 
-impl From<FormatError> for CallsError {
+impl From<FormatError> for StepError {
     fn from(error: FormatError) -> Self {
         Self::Broken(error.to_string())
     }
 }
 
-impl<R> From<WriteError<R>> for CallsError {
+impl<R> From<WriteError<R>> for StepError {
     fn from(error: WriteError<R>) -> Self {
         match error {
             WriteError::Conflict(_) => Self::contended(),
