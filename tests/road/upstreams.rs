@@ -249,6 +249,14 @@ async fn sb_5_delete_calls_nothing_upstream_but_closing() {
         seen
     };
     assert_eq!(deletes().len(), 0);
+    // The stream of the session is asked for in the background, whatever the client does next.
+    until_true("the stream of the session is asked for", async || {
+        recorder
+            .seen()
+            .iter()
+            .any(|seen| seen.method == Method::GET && seen.session() == Some(upstream_session.as_str()))
+    })
+    .await;
     let before = recorder.seen().len();
     assert!(session.delete().await.is_success());
     until_true("the upstream session to be closed", async || {
