@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use tokio::time::timeout;
 
 use crate::support::deadline::until_true;
-use crate::support::fleet::{Fleet, FleetSettings};
+use crate::support::fleet::{Fleet, FleetSettings, shared_redis};
 use crate::support::following::{Following, last_id, messages};
 use crate::support::gateway::Settings;
 use crate::support::http::Call;
@@ -129,11 +129,29 @@ async fn d7_what_is_said_while_nobody_listens_is_on_the_next_stream() {
     let [a, b, _] = &fleet.each();
     let session = listening(&talker, a).await;
     for number in 0..5 {
-        talker.log(&number.to_string());
+        talker.log(&format!("kept-{number}"));
     }
+    // Only then: what is said while a stream is open would need no queue.
+    until_true("the last one is kept", async || {
+        is_kept(&session.id, "kept-4").await
+    })
+    .await;
     let mut stream = open(&session.at(b)).await;
     stream.read_messages(5).await;
-    assert_eq!(logged(&stream), ["0", "1", "2", "3", "4"]);
+    assert_eq!(
+        logged(&stream),
+        ["kept-0", "kept-1", "kept-2", "kept-3", "kept-4"]
+    );
+}
+
+/// Whether a record of the session holds this text.
+async fn is_kept(session: &str, text: &str) -> bool {
+    let look = format!(
+        "EVAL \"for _, k in ipairs(redis.call('KEYS', '*{session}*')) do local t = redis.call('TYPE', k).ok \
+         local v = t == 'hash' and table.concat(redis.call('HVALS', k)) or t == 'string' and redis.call('GET', k) or '' \
+         if string.find(v, '{text}', 1, true) then return 1 end end return 0\" 0"
+    );
+    shared_redis().await.command(&look).await == ":1"
 }
 
 #[tokio::test]
