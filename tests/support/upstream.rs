@@ -94,6 +94,17 @@ impl Upstream {
         list.cloned().unwrap_or_default()
     }
 
+    /// Waits until as many `notifications/cancelled` have arrived, which is noted a moment after the tool was stopped.
+    /// There must not be more.
+    pub(crate) async fn cancellations_reach(&self, number: usize) {
+        until_true("the awaited cancels", async || {
+            self.cancellations().await.len() >= number
+        })
+        .await;
+        let told = self.cancellations().await;
+        assert_eq!(told.len(), number, "{told:?}");
+    }
+
     /// Makes the server do something unusual.
     pub(crate) async fn control(&self, command: &str, arguments: Value) -> Value {
         let path = format!("/control/{command}");
